@@ -1,0 +1,43 @@
+"""Seeded random weights that keep signals alive through the network.
+
+PyTorch's own initial weights let activations die out with depth (the output hardly depends on the input),
+which makes every check of an export weaker. Here each tensor has its own generator, seeded by its name:
+convolutions with a gain that keeps the variance through Hardswish, smaller in residual branches, norms
+around one. The same seed gives the same weights on every platform and PyTorch version.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+GAIN = 1.6  # keeps the variance through a Hardswish
+BRANCH_GAIN = 0.4  # of the layers that end a residual branch or feed the attention's products
+BRANCH_LAYERS = ("point_conv", "proj.conv", "conv2", "aggreg")
+
+
+def random_state_dict(like: Mapping[str, Tensor], *, seed: int = 0) -> dict[str, Tensor]:
+    """Tensors of the names and shapes of `like`; float32, but for the integer counters, which are zero."""
+    return {key: _random_tensor(key, tuple(value.shape), seed) for key, value in like.items()}
+
+
+def _random_tensor(key: str, shape: tuple[int, ...], seed: int) -> Tensor:
+    if key.endswith("num_batches_tracked"):
+        return torch.zeros(shape, dtype=torch.int64)
+    # Seed 0 draws what tests/golden was made with.
+    generator = np.random.default_rng(zlib.crc32(key.encode()) if seed == 0 else [seed, zlib.crc32(key.encode())])
+    if key.endswith("running_var"):
+        values = generator.uniform(0.75, 1.25, shape)
+    elif len(shape) >= 2:
+        gain = BRANCH_GAIN if any(part in key for part in BRANCH_LAYERS) else GAIN
+        values = gain * generator.standard_normal(shape) / math.sqrt(math.prod(shape[1:]))
+    elif key.endswith("weight"):
+        values = 1 + 0.1 * generator.standard_normal(shape)
+    else:
+        values = 0.1 * generator.standard_normal(shape)
+    return torch.from_numpy(values.astype(np.float32))
