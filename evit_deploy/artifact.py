@@ -111,6 +111,7 @@ class Manifest:
         return {k: v for k, v in self.as_dict().items() if k not in skipped}
 
     def as_dict(self) -> dict[str, Any]:
+        """Nested plain values, as they stand in the file."""
         return asdict(self)
 
 

@@ -57,10 +57,7 @@ def compare_outputs(reference: Array, candidate: Array, *, class_axis: int | Non
         raise ValueError(f"shapes differ: reference {reference.shape}, candidate {candidate.shape}")
     ref = reference.astype(np.float64)
     cand = candidate.astype(np.float64)
-    if class_axis is None:
-        same = ref == cand
-    else:
-        same = ref.argmax(class_axis) == cand.argmax(class_axis)
+    same = ref == cand if class_axis is None else ref.argmax(class_axis) == cand.argmax(class_axis)
     agreement = float(np.mean(same))
     if not bool(np.isfinite(cand).all()):
         return Comparison(math.nan, math.nan, math.nan, math.nan, agreement, finite=False)

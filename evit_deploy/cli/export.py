@@ -1,0 +1,272 @@
+"""`evit-export`: models to verified ONNX and TFLite files.
+
+Everything heavy (torch, the converters) is imported inside the commands: `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+import evit_deploy
+from evit_deploy.artifact import DEFAULT_FOLDER, FORMAT_SUFFIXES
+from evit_deploy.cli.common import DefaultGroup, Reporter, reporter_of, run_command, verbosity_options
+from evit_deploy.errors import Exit, ParityError, SetupError, UserError
+
+if TYPE_CHECKING:
+    from evit_deploy.exporters.export import Exported, ExportJob
+
+DEFAULT_MODEL = "efficientvit-b1"
+
+
+@click.group(cls=DefaultGroup, default="run", context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(evit_deploy.__version__, prog_name="evit-export")
+def cli() -> None:
+    """Export EfficientViT models to ONNX and TFLite, each verified against PyTorch before it is written.
+
+    \b
+    Examples:
+      evit-export                                   EfficientViT-B1 at 224, both formats
+      evit-export b0 b1 --format tflite -r 256
+      evit-export seg-b0-cityscapes -r 512x1024 --head argmax --preprocess
+      evit-export b1 --weights checkpoint.pt
+      evit-export verify artifacts/efficientvit_b1-r224-fp32-random.onnx
+      evit-export list
+    """
+
+
+def parse_resolution(_context: click.Context, _option: click.Parameter, value: str | None) -> Any:
+    """`224` or `512x1024` -> (height, width).
+
+    Raises:
+        UserError: anything else.
+    """
+    if value is None:
+        return None
+    sides = value.lower().split("x")
+    try:
+        numbers = [int(side) for side in sides]
+    except ValueError:
+        numbers = []
+    if len(numbers) not in (1, 2) or min(numbers, default=0) < 1:
+        raise UserError(
+            f"resolution '{value}': expected a positive size such as 224, or HEIGHTxWIDTH such as 512x1024",
+            Exit.RESOLUTION,
+        )
+    return numbers[0], numbers[-1]
+
+
+@cli.command("run", short_help="Export models (the default command).")
+@click.argument("models", nargs=-1, metavar="[MODEL]...")
+@click.option(
+    "-f",
+    "--format",
+    "formats",
+    type=click.Choice(list(FORMAT_SUFFIXES)),
+    multiple=True,
+    help="Repeatable; both where not given.",
+)
+@click.option("-p", "--precision", type=click.Choice(["fp32"]), default="fp32", show_default=True)
+@click.option(
+    "-r",
+    "--resolution",
+    callback=parse_resolution,
+    metavar="SIZE|HxW",
+    help="Input size; the published one where not given.",
+)
+@click.option(
+    "-w",
+    "--weights",
+    default="auto",
+    show_default=True,
+    metavar="auto|pretrained|random|PATH",
+    help="auto: pretrained where they can be had, else random with a warning.",
+)
+@click.option("--seed", default=0, show_default=True, help="Of random weights.")
+@click.option("--num-classes", type=click.IntRange(min=1), help="Where not given, the checkpoint's own.")
+@click.option("--layout", type=click.Choice(["nchw", "nhwc"]), help="Of the input; ONNX: nchw, TFLite: nhwc.")
+@click.option("--dynamic-batch", is_flag=True, help="Leave the batch size open (ONNX).")
+@click.option("--preprocess", is_flag=True, help="Take uint8 RGB pixels (NHWC) and normalise in the graph.")
+@click.option(
+    "--head",
+    type=click.Choice(["logits", "upsample", "argmax"]),
+    default="logits",
+    show_default=True,
+    help="Segmentation: logits at 1/8, logits at the input's size, or the class map.",
+)
+@click.option(
+    "--argmax-at",
+    type=click.Choice(["input", "logits"]),
+    default="input",
+    show_default=True,
+    help="Resolution of the class map.",
+)
+@click.option(
+    "--upsample",
+    type=click.Choice(["bicubic", "bilinear"]),
+    default="bicubic",
+    show_default=True,
+    help="bilinear is another network than the published one; the manifest says so.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_FOLDER,
+    show_default=True,
+    help="Folder for the artifacts.",
+)
+@click.option("--keep-failed", is_flag=True, help="Keep a graph that fails verification, as NAME.failed.EXT.")
+@click.option("--json", "as_json", is_flag=True, help="Manifests on stdout, for machines.")
+@verbosity_options
+def run(
+    models: tuple[str, ...],
+    formats: tuple[str, ...],
+    output: Path,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    **settings: Any,
+) -> None:
+    """Export models and verify them.
+
+    A model is a published name or its short form: efficientvit-b1 or b1. Without one: efficientvit-b1. Each
+    artifact is a graph, its manifest (.json) and a check file (.check.npz).
+    """
+    reporter = reporter_of(quiet, verbose)
+    require_export_packages()
+    jobs = _jobs(models or (DEFAULT_MODEL,), formats or tuple(FORMAT_SUFFIXES), output, reporter, settings)
+    exported = [_export(job, reporter) for job in jobs]
+    if as_json:
+        click.echo(json.dumps([{"path": str(e.path), **e.manifest.as_dict()} for e in exported], indent=2))
+    else:
+        from evit_deploy.cli.export_table import print_exported
+
+        print_exported(exported)
+
+
+def _jobs(
+    models: tuple[str, ...],
+    formats: tuple[str, ...],
+    output: Path,
+    reporter: Reporter,
+    settings: dict[str, Any],
+) -> list[ExportJob]:
+    """Every job, checked before the first begins: names and options of all, then weights."""
+    from evit_deploy.exporters.export import ExportJob
+    from evit_deploy.exporters.options import ExportOptions
+    from evit_deploy.models.weights import resolve_weights
+    from evit_deploy.models.zoo import find_model
+
+    names = ("precision", "layout", "dynamic_batch", "preprocess", "head", "argmax_at", "upsample")
+    chosen = {name: settings[name] for name in names}
+    planned = []
+    for spec in {found.name: found for found in map(find_model, models)}.values():
+        resolution = settings["resolution"] or spec.resolution
+        options = [ExportOptions(format, resolution, **chosen) for format in dict.fromkeys(formats)]
+        planned.append((spec, [o.settled(spec) for o in options]))
+    jobs = []
+    for spec, settled in planned:
+        weights = resolve_weights(
+            spec,
+            settings["weights"],
+            seed=settings["seed"],
+            resolution=settled[0].resolution,
+            num_classes=settings["num_classes"],
+        )
+        if weights.warning:
+            reporter.warn(weights.warning)
+        jobs += [ExportJob(spec, o, weights, output, settings["keep_failed"]) for o in settled]
+    return jobs
+
+
+def _export(job: ExportJob, reporter: Reporter) -> Exported:
+    from evit_deploy.exporters.export import export
+
+    with reporter.progress(job.path.name) as step:
+        exported = export(job, step)
+    for check in exported.report.checks:
+        reporter.detail(
+            f"  {check.sample}: {check.comparison.sqnr_db:.1f} dB (float32 floor {check.floor_db:.1f} dB)"
+        )
+    return exported
+
+
+@cli.command()
+@click.argument("artifacts", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("-w", "--weights", metavar="PATH", help="The checkpoint, for artifacts made from a file.")
+@click.option(
+    "--interpreter",
+    default="auto",
+    show_default=True,
+    metavar="auto|litert|tflite_runtime|tensorflow",
+    help="For TFLite files; tensorflow gives a second opinion.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Reports on stdout, for machines.")
+@verbosity_options
+def verify(
+    artifacts: tuple[Path, ...],
+    weights: str | None,
+    interpreter: str,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+) -> None:
+    """Compare existing artifacts with the reference again.
+
+    Exit code 1 where one differs, naming the first module that does.
+    """
+    reporter = reporter_of(quiet, verbose)
+    require_export_packages()
+    from evit_deploy.cli.export_table import print_reports
+    from evit_deploy.exporters.reverify import verify_artifact
+
+    outcomes = []
+    for path in artifacts:
+        with reporter.progress(f"verify {path.name}") as step:
+            outcomes.append(verify_artifact(path, weights=weights, interpreter=interpreter, step=step))
+    if as_json:
+        click.echo(json.dumps({str(o.path): o.report.as_dict() for o in outcomes}, indent=2))
+    else:
+        print_reports(outcomes)
+    failed = [o for o in outcomes if not o.report.passed]
+    if failed:
+        raise ParityError("; ".join(o.explanation for o in failed))
+
+
+@cli.command("list")
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def list_models(as_json: bool) -> None:
+    """Show every model with its published figures."""
+    require_export_packages()
+    from evit_deploy.cli.export_table import print_models
+
+    print_models(as_json=as_json)
+
+
+def require_export_packages() -> None:
+    """Say what to install where the "export" extra is missing.
+
+    Raises:
+        SetupError: torch, onnx or onnxsim is not installed.
+    """
+    from importlib.util import find_spec
+
+    missing = [name for name in ("torch", "onnx", "onnxsim", "onnxscript") if find_spec(name) is None]
+    if missing:
+        raise SetupError(
+            f"export needs {', '.join(missing)}: install them with \"pip install 'evit-deploy[export]'\"",
+            Exit.MISSING_EXTRA,
+        )
+
+
+def main() -> None:
+    """Entry point of `evit-export`."""
+    run_command(cli)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""What `evit-export` prints: artifacts, verification reports, the model list."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+from rich.table import Table
+
+from evit_deploy.cli.common import stdout_console
+from evit_deploy.exporters.export import Exported
+from evit_deploy.models.zoo import CLASSIFICATION, MODELS, ModelSpec
+
+if TYPE_CHECKING:
+    from evit_deploy.exporters.reverify import Outcome
+
+
+def print_exported(exported: Sequence[Exported]) -> None:
+    """One row an artifact."""
+    table = _table("Exported and verified against PyTorch (float64)")
+    for column in ("artifact", "size MB", "ops", "XNNPACK", "worst SQNR dB", "on input"):
+        table.add_column(column, justify="left" if column in ("artifact", "on input") else "right")
+    for item in exported:
+        graph = item.manifest.graph
+        partitions = "-"
+        if graph.delegate_partitions is not None:
+            plural = "" if graph.delegate_partitions == 1 else "s"
+            partitions = (
+                f"{graph.delegated_ops}/{graph.total_ops} in {graph.delegate_partitions} part{plural}"
+            )
+        worst = item.report.worst
+        table.add_row(
+            str(item.path),
+            f"{graph.size_bytes / 1e6:.1f}",
+            str(graph.total_ops),
+            partitions,
+            _decibels(worst.comparison.sqnr_db),
+            worst.sample,
+        )
+    stdout_console().print(table)
+
+
+def print_reports(outcomes: Sequence[Outcome]) -> None:
+    """One row an artifact and input."""
+    table = _table("Verified against PyTorch (float64)")
+    for column in ("artifact", "input", "SQNR dB", "float32 floor dB", "max/rms", "cosine", "agree", ""):
+        table.add_column(column, justify="left" if column in ("artifact", "input", "") else "right")
+    for outcome in outcomes:
+        for check in outcome.report.checks:
+            figures = check.comparison
+            table.add_row(
+                outcome.path.name,
+                check.sample,
+                _decibels(figures.sqnr_db),
+                _decibels(check.floor_db),
+                f"{figures.max_rel_rms:.1e}",
+                f"{figures.cosine:.7f}",
+                f"{figures.agreement:.2%}",
+                "FAILED" if check.failure else "ok",
+            )
+    stdout_console().print(table)
+
+
+def print_models(*, as_json: bool) -> None:
+    """The zoo with its published figures."""
+    if as_json:
+        click.echo(json.dumps([_model_row(spec) for spec in MODELS], indent=2))
+        return
+    table = _table("Models (figures as published)")
+    for column in ("name", "short", "task", "dataset", "size", "params M", "GMACs", "accuracy"):
+        numeric = column in ("size", "params M", "GMACs", "accuracy")
+        table.add_column(column, justify="right" if numeric else "left")
+    for spec in MODELS:
+        measure = "top-1" if spec.task == CLASSIFICATION else "mIoU"
+        table.add_row(
+            spec.name,
+            spec.short_name,
+            spec.task,
+            spec.dataset,
+            "x".join(map(str, spec.resolution)),
+            f"{spec.parameters / 1e6:.2f}",
+            f"{spec.macs / 1e9:.2f}",
+            f"{spec.accuracy:.2f} {measure}",
+        )
+    stdout_console().print(table)
+
+
+def _model_row(spec: ModelSpec) -> dict[str, object]:
+    return {
+        "name": spec.name,
+        "short_name": spec.short_name,
+        "task": spec.task,
+        "dataset": spec.dataset,
+        "num_classes": spec.num_classes,
+        "resolution": list(spec.resolution),
+        "parameters": spec.parameters,
+        "macs": spec.macs,
+        "accuracy": spec.accuracy,
+    }
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left")
+
+
+def _decibels(value: float) -> str:
+    return f"{value:.1f}" if math.isfinite(value) else "NaN"

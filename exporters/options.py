@@ -1,0 +1,94 @@
+"""What an export is asked for: one value object, checked once, recorded in the manifest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from evit_deploy.errors import Exit, UserError
+from evit_deploy.models.zoo import SEGMENTATION, ModelSpec, check_resolution
+
+PRECISIONS = ("fp32",)
+HEADS = ("logits", "upsample", "argmax")
+LAYOUTS = ("nchw", "nhwc")
+DEFAULT_LAYOUT = {"onnx": "nchw", "tflite": "nhwc"}
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """How one graph is to be made.
+
+    Attributes:
+        format: "onnx" or "tflite".
+        resolution: (height, width) of the input.
+        layout: of input and 4-D output, "nchw" or "nhwc"; `None` is the format's own (`DEFAULT_LAYOUT`).
+        dynamic_batch: ONNX only; the batch size is otherwise 1.
+        preprocess: uint8 pixels in, normalisation inside the graph. Such an input is always NHWC.
+        head: segmentation only. "logits" at 1/8 resolution as published, "upsample" to the input's resolution
+            (bicubic), "argmax": the class map, at the resolution that `argmax_at` says.
+        argmax_at: "input" or "logits".
+        upsample: "bicubic" as published, or "bilinear", which is another network.
+    """
+
+    format: str
+    resolution: tuple[int, int]
+    precision: str = "fp32"
+    layout: str | None = None
+    dynamic_batch: bool = False
+    preprocess: bool = False
+    head: str = "logits"
+    argmax_at: str = "input"
+    upsample: str = "bicubic"
+
+    def settled(self, spec: ModelSpec) -> ExportOptions:
+        """The same with every default filled in, checked against what the model and the format can do.
+
+        Raises:
+            UserError: an option that cannot be obeyed.
+        """
+        check_resolution(spec, *self.resolution)
+        if self.dynamic_batch and self.format != "onnx":
+            raise UserError(
+                "--dynamic-batch works for --format onnx only: XNNPACK needs static shapes", Exit.USAGE
+            )
+        if spec.task != SEGMENTATION:
+            for flag, value, neutral in (
+                ("--head", self.head, "logits"),
+                ("--upsample", self.upsample, "bicubic"),
+            ):
+                if value != neutral:
+                    raise UserError(
+                        f"{flag} {value} is for segmentation; {spec.name} is a {spec.task} model", Exit.USAGE
+                    )
+        if self.preprocess and self.layout == "nchw":
+            raise UserError("--preprocess takes pixels as they lie in memory: drop --layout nchw", Exit.USAGE)
+        layout = "nhwc" if self.preprocess else self.layout or DEFAULT_LAYOUT[self.format]
+        return replace(self, layout=layout)
+
+    @property
+    def input_layout(self) -> str:
+        """Axes of the input `image`."""
+        return (self.layout or DEFAULT_LAYOUT[self.format]).upper()
+
+
+def artifact_name(spec: ModelSpec, options: ExportOptions, *, weights_source: str) -> str:
+    """File name without the ending; it says whatever differs from the plain export.
+
+    `efficientvit_b1-r224-fp32`, `efficientvit_seg_b0_cityscapes-r512x1024-fp32-argmax-random`.
+    """
+    height, width = options.resolution
+    size = f"r{height}" if height == width else f"r{height}x{width}"
+    parts = [spec.name.replace("-", "_"), size, options.precision]
+    if options.upsample != "bicubic":
+        parts.append(options.upsample)
+    if options.head != "logits":
+        at_logits = options.head == "argmax" and options.argmax_at == "logits"
+        parts.append(options.head + ("8" if at_logits else ""))
+    if options.preprocess:
+        parts.append("uint8")
+    elif options.layout not in (None, DEFAULT_LAYOUT[options.format]):
+        parts.append(str(options.layout))
+    if options.dynamic_batch:
+        parts.append("dynamic")
+    if weights_source == "random":
+        parts.append("random")
+    return "-".join(parts)

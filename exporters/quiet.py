@@ -1,0 +1,45 @@
+"""Silence for converters that write to stdout and stderr from Python and from C++ alike."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO
+
+
+@contextmanager
+def captured_output() -> Iterator[IO[bytes]]:
+    """Send both file descriptors, Python's logging and warnings to a temporary file; the value is that file.
+
+    What was written is worth showing when the work fails.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved = os.dup(1), os.dup(2)
+    disabled = logging.root.manager.disable
+    with tempfile.TemporaryFile() as log, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logging.disable(logging.WARNING)
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+        try:
+            yield log
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            for target, descriptor in zip((1, 2), saved, strict=True):
+                os.dup2(descriptor, target)
+                os.close(descriptor)
+            logging.disable(disabled)
+
+
+def last_lines(log: IO[bytes], count: int = 3) -> str:
+    """The end of what was captured, as one line."""
+    log.seek(0)
+    lines = [line.strip() for line in log.read().decode(errors="replace").splitlines() if line.strip()]
+    return " | ".join(lines[-count:])

@@ -1,0 +1,113 @@
+"""An existing artifact against its reference again, from what its manifest says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evit_deploy.artifact import Manifest, read_manifest
+from evit_deploy.errors import Exit, UserError
+from evit_deploy.exporters.export import ExportJob, class_axis, reference_of
+from evit_deploy.exporters.locate import first_difference
+from evit_deploy.exporters.options import ExportOptions
+from evit_deploy.exporters.samples import check_inputs
+from evit_deploy.exporters.verify import ParityReport, Reference, verify_graph
+from evit_deploy.models.weights import LoadedWeights, resolve_weights
+from evit_deploy.models.zoo import find_model
+from evit_deploy.runtimes import open_runner
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The report on one artifact; `explanation` says what differs first, where something does."""
+
+    path: Path
+    report: ParityReport
+    explanation: str = ""
+
+
+def verify_artifact(
+    path: Path, *, weights: str | None, interpreter: str, step: Callable[[str], None]
+) -> Outcome:
+    """Rebuild the reference that a manifest describes and compare the graph with it.
+
+    Args:
+        path: of the graph; its manifest lies beside it.
+        weights: a checkpoint, for artifacts that were made from a file.
+        interpreter: which TFLite interpreter.
+        step: is told what begins now.
+
+    Raises:
+        UserError: no such file, no manifest, or weights that are not the ones it was made from.
+    """
+    if not path.is_file():
+        raise UserError(f"no artifact: '{path}' is not a file", Exit.ARTIFACT_MISSING)
+    with open_runner(path, interpreter=interpreter):
+        pass  # a damaged file is refused before anything is computed
+    manifest = read_manifest(path)
+    if manifest is None:
+        raise UserError(
+            f"{path}: has no manifest beside it ('{path.name}.json'), so there is nothing to compare with; "
+            "export the model again",
+            Exit.ARTIFACT_UNREADABLE,
+        )
+    step("reference")
+    job = _job_of(manifest, path, weights)
+    module = reference_of(job)
+    reference = Reference(module, check_inputs(job.options))
+    step("compare")
+    report = verify_graph(
+        path,
+        reference,
+        precision=manifest.precision,
+        class_axis=class_axis(manifest.outputs[0]),
+        interpreter=interpreter,
+    )
+    if report.passed:
+        return Outcome(path, report)
+    worst = report.worst
+    difference = first_difference(path, module, reference.samples["noise"])
+    where = (
+        difference or "every module is found in the graph: suspect the runtime's optimisations or delegate"
+    )
+    return Outcome(path, report, f"{path.name} on '{worst.sample}': {worst.failure}; {where}")
+
+
+def _job_of(manifest: Manifest, path: Path, weights: str | None) -> ExportJob:
+    spec = find_model(manifest.model)
+    chosen: dict[str, Any] = dict(manifest.options)
+    resolution = chosen.pop("resolution")
+    options = ExportOptions(
+        format=manifest.format,
+        resolution=(resolution[0], resolution[1]),
+        precision=manifest.precision,
+        preprocess=manifest.preprocessing.in_graph,
+        **chosen,
+    )
+    return ExportJob(spec, options, _weights_of(manifest, weights), path.parent)
+
+
+def _weights_of(manifest: Manifest, given: str | None) -> LoadedWeights:
+    made_from = manifest.weights
+    if given is None and made_from.source == "file":
+        raise UserError(
+            f"{manifest.name} was made from the checkpoint '{made_from.origin}': name it with --weights PATH",
+            Exit.USAGE,
+        )
+    resolution = manifest.options["resolution"]
+    loaded = resolve_weights(
+        find_model(manifest.model),
+        made_from.source if given is None else Path(given),
+        seed=made_from.seed or 0,
+        resolution=(resolution[0], resolution[1]),
+        num_classes=manifest.num_classes,
+    )
+    if loaded.provenance.sha256 != made_from.sha256:
+        raise UserError(
+            f"{manifest.name} was made from weights of sha256 {str(made_from.sha256)[:12]}..., got "
+            f"{str(loaded.provenance.sha256)[:12]}...: name the right checkpoint with --weights PATH",
+            Exit.CHECKPOINT_MISMATCH,
+        )
+    return loaded

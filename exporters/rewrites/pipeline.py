@@ -1,0 +1,46 @@
+"""The rewrites of an export as one visible tuple, and the function that applies it.
+
+Each rewrite replaces modules of a copy of the reference and keeps the function that it computes. The order
+matters in one place: shapes are recorded on the reference, so a rewrite finds its modules by the paths they
+have there.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from evit_deploy.exporters.rewrites import batch_norm, bicubic_upsample, linear_attention
+from evit_deploy.exporters.rewrites.surgery import InputShapes, record_input_shapes
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """`apply(model, input_shapes)` changes `model` in place and returns in how many places it did."""
+
+    name: str
+    apply: Callable[[nn.Module, InputShapes], int]
+
+
+EXPORT_PIPELINE: tuple[Rewrite, ...] = (
+    Rewrite(batch_norm.NAME, batch_norm.rewrite),
+    Rewrite(linear_attention.NAME, linear_attention.rewrite),
+    Rewrite(bicubic_upsample.NAME, bicubic_upsample.rewrite),
+)
+
+
+def apply_rewrites(
+    model: nn.Module, example: Tensor, pipeline: Sequence[Rewrite] = EXPORT_PIPELINE
+) -> tuple[nn.Module, tuple[str, ...]]:
+    """A rewritten copy of `model` for inputs of the shape of `example`.
+
+    Returns:
+        The copy, and the names of the rewrites that found something to do.
+    """
+    rewritten = copy.deepcopy(model)
+    shapes = record_input_shapes(rewritten, example)
+    fired = tuple(step.name for step in pipeline if step.apply(rewritten, shapes))
+    return rewritten, fired

@@ -1,0 +1,50 @@
+"""Reading and writing a TFLite flatbuffer as an object tree, and a note of our own inside it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from evit_deploy.artifact import EMBEDDED_KEY
+
+_IDENTIFIER = b"TFL3"
+
+
+def read_model(content: bytes) -> Any:
+    """The flatbuffer as the schema's object tree, `ModelT`."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    return schema.ModelT.InitFromPackedBuf(content, 0)
+
+
+def write_model(model: Any) -> bytes:
+    """The object tree as a flatbuffer; the same tree gives the same bytes."""
+    import flatbuffers
+
+    builder = flatbuffers.Builder(1 << 20)
+    builder.Finish(model.Pack(builder), file_identifier=_IDENTIFIER)
+    return bytes(builder.Output())
+
+
+def embed(model: Any, content: bytes) -> None:
+    """Put `content` into the model's metadata under `EMBEDDED_KEY`, in the place of an earlier one."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    entries = [entry for entry in model.metadata or [] if entry.name != EMBEDDED_KEY.encode()]
+    buffer = schema.BufferT()
+    buffer.data = np.frombuffer(content, np.uint8)
+    model.buffers.append(buffer)
+    entry = schema.MetadataT()
+    entry.name = EMBEDDED_KEY.encode()
+    entry.buffer = len(model.buffers) - 1
+    model.metadata = [*entries, entry]
+
+
+def embedded(content: bytes) -> bytes | None:
+    """What `embed` put into a TFLite file; `None` where there is nothing."""
+    model = read_model(content)
+    for entry in model.metadata or []:
+        if entry.name == EMBEDDED_KEY.encode():
+            return bytes(model.buffers[entry.buffer].data)
+    return None

@@ -1,0 +1,124 @@
+"""Whether a graph file computes what its reference computes: both are run on the same inputs.
+
+The file runs in its own runtime as it will be deployed (ONNX Runtime at full optimisation, TFLite with its
+default delegate); the reference is the published mathematics in PyTorch, in float64.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from evit_deploy.exporters.tolerance import TOLERANCES, failure
+from evit_deploy.parity import Comparison, compare_outputs
+from evit_deploy.runtimes import AUTO, open_runner
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One input's outcome. `floor_db` is the SQNR of the reference's own float32 run on it."""
+
+    sample: str
+    comparison: Comparison
+    floor_db: float
+    failure: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ParityReport:
+    """All inputs' outcomes in one runtime."""
+
+    runtime: str
+    checks: tuple[Check, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Nothing is out of tolerance."""
+        return not any(check.failure for check in self.checks)
+
+    @property
+    def worst(self) -> Check:
+        """The failed check if there is one, else the one of the lowest SQNR."""
+        return min(self.checks, key=lambda c: (c.failure is None, c.comparison.sqnr_db))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for the manifest."""
+        return {
+            "runtime": self.runtime,
+            "passed": self.passed,
+            "samples": {
+                c.sample: {
+                    **c.comparison.as_dict(),
+                    "float32_floor_db": round(c.floor_db, 2),
+                    "failure": c.failure,
+                }
+                for c in self.checks
+            },
+        }
+
+
+class Reference:
+    """A module's outputs in float64, and their float32 noise floor, computed once per input."""
+
+    def __init__(self, module: nn.Module, samples: Mapping[str, Tensor]) -> None:
+        exact = copy.deepcopy(module).double()
+        self.samples = samples
+        self.outputs: dict[str, Array] = {}
+        self.floors_db: dict[str, float] = {}
+        with torch.no_grad():
+            for name, sample in samples.items():
+                widened = sample.double() if sample.is_floating_point() else sample
+                output = exact(widened).numpy()
+                self.outputs[name] = output
+                float32 = module(sample).numpy()
+                self.floors_db[name] = compare_outputs(output, float32, class_axis=None).sqnr_db
+
+    @property
+    def gives_classes(self) -> bool:
+        """Whether the outputs are class indices."""
+        return all(np.issubdtype(output.dtype, np.integer) for output in self.outputs.values())
+
+
+def verify_graph(
+    graph: Path,
+    reference: Reference,
+    *,
+    precision: str,
+    class_axis: int,
+    interpreter: str = AUTO,
+) -> ParityReport:
+    """Run a graph file on every sample of the reference and compare.
+
+    Args:
+        graph: .onnx or .tflite, with one input and one output.
+        precision: a key of `TOLERANCES`.
+        class_axis: of the logits.
+        interpreter: which TFLite interpreter; see `open_runner`.
+
+    Raises:
+        UserError, SetupError: as `open_runner`.
+    """
+    tolerance = TOLERANCES[precision]
+    classes = reference.gives_classes
+    checks = []
+    with open_runner(graph, interpreter=interpreter) as runner:
+        for name, sample in reference.samples.items():
+            (output,) = runner.run({runner.inputs[0].name: sample.numpy()}).values()
+            comparison = compare_outputs(
+                reference.outputs[name], output, class_axis=None if classes else class_axis
+            )
+            floor_db = reference.floors_db[name]
+            reason = failure(comparison, tolerance, floor_db, classes=classes)
+            checks.append(Check(name, comparison, floor_db, reason))
+        runtime = f"{runner.name} {runner.version}"
+    return ParityReport(runtime, tuple(checks))
