@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NoReturn
 
 from torch import Tensor, nn
 
@@ -27,8 +28,8 @@ from evit_deploy.artifact import (
 from evit_deploy.errors import ParityError
 from evit_deploy.exporters.check_file import check_file
 from evit_deploy.exporters.deployable import Deployable, output_layout, output_name
+from evit_deploy.exporters.diagnose import diagnose
 from evit_deploy.exporters.formats import FORMATS
-from evit_deploy.exporters.locate import first_difference
 from evit_deploy.exporters.options import ExportOptions, artifact_name
 from evit_deploy.exporters.rewrites import EXPORT_PIPELINE, Rewrite, apply_rewrites
 from evit_deploy.exporters.rewrites.bicubic_upsample import BILINEAR_NAME, rewrite_bilinear
@@ -102,8 +103,9 @@ def export(job: ExportJob, step: Step = lambda _: None) -> Exported:
         )
         manifest = replace(manifest, graph=_facts(job, graph), parity=report.as_dict())
         _write_companions(job, graph, manifest, reference)
-        if not report.passed:
-            _refuse(job, graph, report, reference_module, example)
+        wrong = diagnose(graph, reference_module, reference, report)
+        if wrong is not None:
+            _refuse(job, graph, wrong)
         publish(staged, job.output, [f.name for f in (check_path(graph), graph, manifest_path(graph))])
     return Exported(job.path, manifest, report)
 
@@ -201,20 +203,12 @@ def _write_companions(job: ExportJob, graph: Path, manifest: Manifest, reference
     manifest_path(graph).write_bytes(to_json(manifest.as_dict()))
 
 
-def _refuse(job: ExportJob, graph: Path, report: ParityReport, reference: nn.Module, sample: Tensor) -> None:
-    """Raise, with the first module that differs; keep the file only where asked to."""
-    worst = report.worst
-    difference = first_difference(graph, reference, sample)
-    where = difference or (
-        "every module is found in the graph, so the difference comes from the runtime's own optimisations"
-    )
+def _refuse(job: ExportJob, graph: Path, wrong: str) -> NoReturn:
+    """Raise; keep the file only where asked to."""
     kept = "nothing was written (--keep-failed keeps the file)"
     if job.keep_failed:
         failed = job.output / f"{job.name}.failed{graph.suffix}"
         graph.replace(failed)
         manifest_path(graph).replace(manifest_path(failed))
         kept = f"kept as '{failed}'"
-    raise ParityError(
-        f"{job.path.name} differs from the reference in {report.runtime} on '{worst.sample}': "
-        f"{worst.failure}; {where}; {kept}"
-    )
+    raise ParityError(f"{job.path.name} differs from the reference: {wrong}; {kept}")

@@ -10,7 +10,7 @@ from typing import Any
 from evit_deploy.artifact import Manifest, read_manifest
 from evit_deploy.errors import Exit, UserError
 from evit_deploy.exporters.export import ExportJob, class_axis, reference_of
-from evit_deploy.exporters.locate import first_difference
+from evit_deploy.exporters.diagnose import diagnose
 from evit_deploy.exporters.options import ExportOptions
 from evit_deploy.exporters.samples import check_inputs
 from evit_deploy.exporters.verify import ParityReport, Reference, verify_graph
@@ -21,11 +21,11 @@ from evit_deploy.runtimes import open_runner
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The report on one artifact; `explanation` says what differs first, where something does."""
+    """The report on one artifact; `wrong` says what differs first, `None` where nothing does."""
 
     path: Path
     report: ParityReport
-    explanation: str = ""
+    wrong: str | None
 
 
 def verify_artifact(
@@ -65,14 +65,7 @@ def verify_artifact(
         class_axis=class_axis(manifest.outputs[0]),
         interpreter=interpreter,
     )
-    if report.passed:
-        return Outcome(path, report)
-    worst = report.worst
-    difference = first_difference(path, module, reference.samples["noise"])
-    where = (
-        difference or "every module is found in the graph: suspect the runtime's optimisations or delegate"
-    )
-    return Outcome(path, report, f"{path.name} on '{worst.sample}': {worst.failure}; {where}")
+    return Outcome(path, report, diagnose(path, module, reference, report))
 
 
 def _job_of(manifest: Manifest, path: Path, weights: str | None) -> ExportJob:

@@ -232,9 +232,9 @@ def verify(
         click.echo(json.dumps({str(o.path): o.report.as_dict() for o in outcomes}, indent=2))
     else:
         print_reports(outcomes)
-    failed = [o for o in outcomes if not o.report.passed]
+    failed = [f"{o.path.name}: {o.wrong}" for o in outcomes if o.wrong]
     if failed:
-        raise ParityError("; ".join(o.explanation for o in failed))
+        raise ParityError("; ".join(failed))
 
 
 @cli.command("list")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def print_exported(exported: Sequence[Exported]) -> None:
     """One row an artifact."""
     table = _table("Exported and verified against PyTorch (float64)")
-    for column in ("artifact", "size MB", "ops", "XNNPACK", "worst SQNR dB", "on input"):
+    for column in ("artifact", "size MB", "ops", "XNNPACK", "worst", "on input"):
         table.add_column(column, justify="left" if column in ("artifact", "on input") else "right")
     for item in exported:
         graph = item.manifest.graph
@@ -37,7 +37,7 @@ def print_exported(exported: Sequence[Exported]) -> None:
             f"{graph.size_bytes / 1e6:.1f}",
             str(graph.total_ops),
             partitions,
-            _decibels(worst.comparison.sqnr_db),
+            _closeness(item),
             worst.sample,
         )
     stdout_console().print(table)
@@ -104,6 +104,14 @@ def _model_row(spec: ModelSpec) -> dict[str, object]:
 
 def _table(title: str) -> Table:
     return Table(title=title, title_justify="left")
+
+
+def _closeness(item: Exported) -> str:
+    """SQNR of logits; the share of agreeing pixels of a class map, where decibels mean nothing."""
+    comparison = item.report.worst.comparison
+    if item.manifest.outputs[0].dtype == "int32":
+        return f"{comparison.agreement:.3%} agree"
+    return f"{_decibels(comparison.sqnr_db)} dB"
 
 
 def _decibels(value: float) -> str:
