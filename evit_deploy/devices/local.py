@@ -1,0 +1,61 @@
+"""This machine: the agent runs as a child process under the same Python."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from evit_deploy.devices.base import AGENT_ENVIRONMENT, AGENT_FILE, JOB_FILE, RESULT_FILE, Device
+from evit_deploy.devices.launch import launch_agent
+
+
+class LocalDevice(Device):
+    """This machine."""
+
+    name = "local"
+    label = "local"
+    emulated = False
+
+    def __init__(self) -> None:
+        self._folder: Path | None = None
+        self._names: dict[str, Path] = {}
+
+    def open(self) -> None:
+        """See `Device.open`."""
+        self._folder = Path(tempfile.mkdtemp(prefix="evit-"))
+
+    def close(self) -> None:
+        """See `Device.close`."""
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
+
+    def push(self, path: Path) -> str:
+        """See `Device.push`. Nothing is copied."""
+        name = str(path.resolve())
+        self._names[name] = path
+        return name
+
+    def install_agent(self, path: Path) -> None:
+        """See `Device.install_agent`."""
+        shutil.copyfile(path, self._opened() / AGENT_FILE)
+
+    def run_agent(self, job: Mapping[str, Any]) -> dict[str, Any]:
+        """See `Device.run_agent`."""
+        return launch_agent(
+            [sys.executable, AGENT_FILE, JOB_FILE, RESULT_FILE],
+            job,
+            folder=self._opened(),
+            environment={**os.environ, **AGENT_ENVIRONMENT},
+            names=self._names,
+            label=self.label,
+        )
+
+    def _opened(self) -> Path:
+        assert self._folder is not None, "the device is not open"
+        return self._folder
