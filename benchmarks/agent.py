@@ -1,0 +1,78 @@
+"""The agent: one launch on a device. `python agent.pyz JOB RESULT`, both JSON files.
+
+Shipped as one file (see bundle.py) that needs the standard library, numpy and a runtime, and runs on Python
+3.9. A job names its mode and that mode's arguments; the answer is {"result": ...} or {"error": ...}.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from evit_deploy.benchmarks.cores import AUTO, pin
+from evit_deploy.benchmarks.environment import machine_facts
+from evit_deploy.errors import EvitError
+
+Job = Mapping[str, Any]
+
+
+def _facts(job: Job) -> dict[str, Any]:
+    return machine_facts()
+
+
+# numpy and the runtimes start threads when they are imported, so they come after the pinning.
+def _latency(job: Job) -> dict[str, Any]:
+    from evit_deploy.benchmarks.passes import latency_pass
+
+    return latency_pass(job)
+
+
+def _memory(job: Job) -> dict[str, Any]:
+    from evit_deploy.benchmarks.passes import memory_pass
+
+    return memory_pass(job)
+
+
+def _count(job: Job) -> dict[str, Any]:
+    from evit_deploy.benchmarks.passes import count_pass
+
+    return count_pass(job)
+
+
+MODES: Mapping[str, Callable[[Job], dict[str, Any]]] = {
+    "facts": _facts,
+    "latency": _latency,
+    "memory": _memory,
+    "count": _count,
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Do the job and leave the answer; the value is the process's exit code."""
+    job_file, result_file = (Path(argument) for argument in arguments)
+    job = json.loads(job_file.read_text(encoding="utf-8"))
+    code = 0
+    try:
+        answer = {"result": _do(job)}
+    except EvitError as error:
+        code = int(error.code)
+        answer = {"error": {"kind": type(error).__name__, "code": code, "message": str(error)}}
+    # Renamed into place: a reader never sees half an answer.
+    part = result_file.with_suffix(".part")
+    part.write_text(json.dumps(answer), encoding="utf-8")
+    part.replace(result_file)
+    return code
+
+
+def _do(job: Job) -> dict[str, Any]:
+    if job["mode"] == "facts":
+        return _facts(job)
+    cores = pin(job.get("cores", AUTO), job["threads"])
+    return {**MODES[job["mode"]](job), "cores": cores}
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,151 @@
+"""What the agent measures in one launch: latency, peak memory, or (under emulation) instructions.
+
+Only the runtime's own call lies between two readings of the clock, or between two marks.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from evit_deploy.benchmarks.environment import context_switches, machine_state, memory_bytes
+from evit_deploy.benchmarks.samples import Samples
+from evit_deploy.runtimes import Runner, load_runtime, open_runner
+
+Call = Callable[[], None]
+
+# System calls that fail everywhere and change nothing; count_instructions.c looks for them.
+_BEGIN, _END = 0x524F4901, 0x524F4902
+# One inference is the difference of these regions, so what marking costs is not in it.
+COUNTED_RUNS = (1, 2)
+# The second run of a graph may still allocate; the third was never seen to differ from the fourth.
+_COUNT_WARMUP = 3
+# A launch is steady when the medians of the last two groups of five runs agree to 5 %.
+_STEADY_GROUP, _STEADY_TOLERANCE = 5, 0.05
+
+
+class Subject:
+    """A graph that has been loaded and run once."""
+
+    def __init__(self, job: Mapping[str, Any]) -> None:
+        path = Path(job["graph"])
+        load_runtime(path, interpreter=job["interpreter"])
+        check = job["check"]
+        self.idle_bytes = memory_bytes("VmRSS")
+        begin = time.perf_counter_ns()
+        self.runner: Runner = open_runner(path, interpreter=job["interpreter"], threads=job["threads"])
+        self.load_ns = time.perf_counter_ns() - begin
+        self._samples = Samples(None if check is None else Path(check), job["seed"])
+        self.call = self.runner.bind(self._samples.feeds(self.runner))
+        self.first_ns = timed(self.call)
+
+    def facts(self) -> dict[str, Any]:
+        """What every pass reports; the comparison comes last since it allocates memory of its own."""
+        runner = self.runner
+        return {
+            "runtime": {"name": runner.name, "version": runner.version},
+            "inputs": [info.as_dict() for info in runner.inputs],
+            "outputs": [info.as_dict() for info in runner.outputs],
+            "parity": self._samples.compare(runner.fetch()),
+        }
+
+
+def timed(call: Call) -> int:
+    """Nanoseconds that one call takes."""
+    begin = time.perf_counter_ns()
+    call()
+    return time.perf_counter_ns() - begin
+
+
+def latency_pass(job: Mapping[str, Any]) -> dict[str, Any]:
+    """Load, first run, warm-up until steady, then every sample."""
+    subject = Subject(job)
+    # Before the collector is frozen: comparing makes garbage.
+    facts = subject.facts()
+    cores = sorted(os.sched_getaffinity(0))
+    _freeze_collector()
+    warmup = _warm_up(subject.call, job["warmup_runs"], job["warmup_s"])
+    before, switches = machine_state(cores), context_switches()
+    samples = _sample(subject.call, job["runs"], job["seconds"])
+    after, switches_after = machine_state(cores), context_switches()
+    return {
+        **facts,
+        "load_ns": subject.load_ns,
+        "first_ns": subject.first_ns,
+        "warmup_ns": warmup,
+        "steady": is_steady(warmup),
+        "samples_ns": samples,
+        "before": before,
+        "after": after,
+        "context_switches": {kind: switches_after[kind] - switches[kind] for kind in switches},
+    }
+
+
+def memory_pass(job: Mapping[str, Any]) -> dict[str, Any]:
+    """Peak resident memory of a process that loads the graph and runs it, nothing else."""
+    subject = Subject(job)
+    for _ in range(2):
+        subject.call()
+    peak = memory_bytes("VmHWM")
+    return {"idle_bytes": subject.idle_bytes, "peak_bytes": peak, **subject.facts()}
+
+
+def count_pass(job: Mapping[str, Any]) -> dict[str, Any]:
+    """Mark regions of 1 and 2 inferences for the emulator's instruction counter."""
+    subject = Subject(job)
+    facts = subject.facts()
+    _freeze_collector()
+    for _ in range(_COUNT_WARMUP - 1):
+        subject.call()
+    for runs in COUNTED_RUNS:
+        _mark(_BEGIN, runs)
+        for _ in range(runs):
+            subject.call()
+        _mark(_END, runs)
+    return facts
+
+
+def is_steady(samples_ns: list[int]) -> bool:
+    """Whether the last ten runs show no trend."""
+    if len(samples_ns) < 2 * _STEADY_GROUP:
+        return False
+    last = statistics.median(samples_ns[-_STEADY_GROUP:])
+    previous = statistics.median(samples_ns[-2 * _STEADY_GROUP : -_STEADY_GROUP])
+    return abs(last - previous) <= _STEADY_TOLERANCE * previous
+
+
+def _warm_up(call: Call, runs: int, seconds: float) -> list[int]:
+    """At least so many runs and seconds, then until steady, but never more than four times as long."""
+    samples = _sample(call, runs, seconds)
+    limit = time.perf_counter_ns() + int(3e9 * seconds)
+    while not is_steady(samples) and time.perf_counter_ns() < limit:
+        samples.append(timed(call))
+    return samples
+
+
+def _sample(call: Call, runs: int, seconds: float) -> list[int]:
+    samples: list[int] = []
+    end = time.perf_counter_ns() + int(1e9 * seconds)
+    while len(samples) < runs or time.perf_counter_ns() < end:
+        samples.append(timed(call))
+    return samples
+
+
+def _freeze_collector() -> None:
+    """No garbage collection from here on."""
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+
+
+def _mark(which: int, region: int) -> None:
+    try:
+        os.getpriority(which, region)
+    except OSError:
+        return
+    raise AssertionError("the kernel accepted a mark")

@@ -1,0 +1,115 @@
+"""The figures that are derived from a measurement's raw samples."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from evit_deploy.benchmarks.results import Measurement
+
+NS_PER_MS = 1e6
+
+# Reads and writes of memory; prefetches move nothing into registers and atomics are bookkeeping.
+_LOADS, _STORES = ("load", "simd_load"), ("store", "simd_store")
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Latency of a graph on a device.
+
+    `median_ms` and `p90_ms` are medians over launches of each launch's median and 90th percentile. `within`
+    is the median over launches of (p90 - p10) / median, `between` the range of the launches' medians over
+    `median_ms`; both are shares. `parity` is the first launch's comparison with the reference.
+    """
+
+    median_ms: float
+    p90_ms: float
+    within: float
+    between: float
+    load_ms: float
+    first_ms: float
+    fastest_launch_ms: float
+    slowest_launch_ms: float
+    peak_bytes: int | None
+    steady: bool
+    parity: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Count:
+    """Instructions of one inference, total and by class: of the launch with the fewest.
+
+    What other processes do to a launch can only add instructions (a lock that is waited for, a retry).
+    """
+
+    total: int
+    classes: Mapping[str, int]
+    parity: Mapping[str, Any] | None
+
+    def of(self, *names: str) -> int:
+        """The sum over some classes."""
+        return sum(self.classes.get(name, 0) for name in names)
+
+    @property
+    def loads(self) -> int:
+        """Instructions that read memory."""
+        return self.of(*_LOADS)
+
+    @property
+    def stores(self) -> int:
+        """Instructions that write memory."""
+        return self.of(*_STORES)
+
+
+def summarize_latency(measurement: Measurement) -> Latency:
+    """Of a measurement of kind "latency"."""
+    launches = measurement.launches
+    medians = [statistics.median(launch["samples_ns"]) for launch in launches]
+    median = statistics.median(medians)
+    memory = measurement.memory
+    return Latency(
+        median_ms=median / NS_PER_MS,
+        p90_ms=_median([percentile(launch["samples_ns"], 90) for launch in launches]) / NS_PER_MS,
+        within=_median([_spread(launch["samples_ns"]) for launch in launches]),
+        between=(max(medians) - min(medians)) / median,
+        load_ms=_median([launch["load_ns"] for launch in launches]) / NS_PER_MS,
+        first_ms=_median([launch["first_ns"] for launch in launches]) / NS_PER_MS,
+        fastest_launch_ms=min(medians) / NS_PER_MS,
+        slowest_launch_ms=max(medians) / NS_PER_MS,
+        peak_bytes=None if memory is None else memory["peak_bytes"],
+        steady=all(launch["steady"] for launch in launches),
+        parity=launches[0]["parity"],
+    )
+
+
+def summarize_count(measurement: Measurement) -> Count:
+    """Of a measurement of kind "count"."""
+    launches = [inference_counts(launch["counts"]) for launch in measurement.launches]
+    classes = min(launches, key=lambda c: sum(c.values()))
+    return Count(sum(classes.values()), classes, measurement.launches[0]["parity"])
+
+
+def inference_counts(regions: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+    """Class -> instructions of one inference: what the region with two has more than the one with one."""
+    one, two = regions["1"], regions["2"]
+    difference = {name: two[name] - one.get(name, 0) for name in two}
+    return {name: count for name, count in sorted(difference.items()) if count}
+
+
+def percentile(samples: Sequence[float], share: int) -> float:
+    """By linear interpolation between the two nearest samples."""
+    ordered = sorted(samples)
+    position = (len(ordered) - 1) * share / 100
+    low = int(position)
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (ordered[high] - ordered[low]) * (position - low)
+
+
+def _spread(samples: Sequence[float]) -> float:
+    return (percentile(samples, 90) - percentile(samples, 10)) / statistics.median(samples)
+
+
+def _median(values: Sequence[float]) -> float:
+    return float(statistics.median(values))
