@@ -1,0 +1,205 @@
+"""`evit-bench`: measure artifacts on devices, set up the emulator."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from evit_deploy import __version__
+from evit_deploy.cli.common import DefaultGroup, Reporter, reporter_of, run_command, verbosity_options
+from evit_deploy.errors import Exit, UserError
+
+if TYPE_CHECKING:
+    from evit_deploy.benchmarks.measure import Plan
+    from evit_deploy.benchmarks.results import Result
+    from evit_deploy.devices import Device
+
+# The keys of runtimes.INTERPRETERS; written out since importing them would cost --help its quick answer.
+INTERPRETERS = ("auto", "litert", "tflite_runtime", "tensorflow")
+
+
+@click.group(cls=DefaultGroup, default="run", context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="evit-bench")
+def bench() -> None:
+    """Measure ONNX and TFLite files on ARM CPUs, or count their instructions where there is none.
+
+    Without ARTIFACT, everything in ./artifacts is measured. On a device that is not emulated: latency, load
+    time, first run and peak memory, from several processes. On an emulated one: the exact number of ARM
+    instructions of an inference, by class. Both check the outputs against the reference that evit-export
+    wrote beside the artifact.
+
+    \b
+    Devices:
+      arm-cpu     this machine if it is aarch64, else EVIT_ARM_TARGET, else qemu:cortex-a76
+      local       this machine, whatever it is
+      qemu:CORE   emulated; CORE is cortex-a53, cortex-a72, cortex-a76 or neoverse-n1
+    """
+
+
+@bench.command()
+@click.argument("artifacts", nargs=-1, type=click.Path(path_type=Path), metavar="[ARTIFACT]...")
+@click.option("-d", "--device", "names", multiple=True, metavar="NAME", help="Default: arm-cpu. Repeatable.")
+@click.option("-t", "--threads", type=click.IntRange(1), default=1, show_default=True, metavar="N")
+@click.option("--cores", default="auto", metavar="auto|big|little|0-3", help="Cores to pin to; not emulated.")
+@click.option("--launches", type=click.IntRange(1), metavar="N", help="Default: 5; emulated: 1.")
+@click.option("--quick", is_flag=True, help="A first look: 2 shorter launches.")
+@click.option("--interpreter", type=click.Choice(INTERPRETERS), default="auto", help="For TFLite files.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Default: results/bench-TIME.json.")
+@click.option("--chart", type=click.Path(path_type=Path), metavar="FILE.png", help="Draw the result.")
+@click.option("--json", "as_json", is_flag=True, help="The result on stdout instead of tables.")
+@click.option("--no-setup", is_flag=True, help="Fail rather than set up the emulator on first use.")
+@verbosity_options
+def run(
+    artifacts: tuple[Path, ...],
+    names: tuple[str, ...],
+    threads: int,
+    cores: str,
+    launches: int | None,
+    quick: bool,
+    interpreter: str,
+    output: Path | None,
+    chart: Path | None,
+    as_json: bool,
+    no_setup: bool,
+    quiet: bool,
+    verbose: bool,
+) -> None:
+    """Measure artifacts (the command that is meant where none is named)."""
+    from evit_deploy.artifact import find_artifacts
+    from evit_deploy.benchmarks.results import write_result
+    from evit_deploy.devices import ARM_CPU, resolve
+
+    reporter = reporter_of(quiet, verbose)
+    paths = list(artifacts) or find_artifacts()
+    devices = [resolve(name) for name in dict.fromkeys(names or (ARM_CPU,))]
+    _refuse_for_emulated(devices, threads, cores)
+    if chart is not None:
+        _check_chart(chart)
+    _prepare_emulator(devices, reporter, allowed=not no_setup)
+    plan = replace(_plan(quick, launches), threads=threads, cores=cores, interpreter=interpreter)
+    result = _measure(paths, devices, plan, reporter)
+    path = output or _default_output(result)
+    write_result(result, path)
+    _show(result, as_json)
+    reporter.say(f"result: {path}")
+    if chart is not None:
+        from evit_deploy.benchmarks.chart import draw_chart
+
+        draw_chart(result, chart)
+        reporter.say(f"chart: {chart}")
+
+
+@bench.command()
+@click.option("--mirror", metavar="URL", help="A Debian mirror; default: EVIT_DEBIAN_MIRROR, else apt's own.")
+@verbosity_options
+def setup(mirror: str | None, quiet: bool, verbose: bool) -> None:
+    """Set up the aarch64 emulator in the user's cache. Needs no root; does nothing if it is there."""
+    from evit_deploy.devices import find_emulator
+
+    reporter = reporter_of(quiet, verbose)
+    found = find_emulator()
+    if found is not None:
+        reporter.say(f"the emulator is set up: {found.folder}")
+        return
+    _set_up(reporter, mirror)
+
+
+@bench.command()
+@verbosity_options
+def devices(quiet: bool, verbose: bool) -> None:
+    """List the devices, and what "arm-cpu" means here."""
+    from evit_deploy.devices import ARM_CPU, find_emulator, known_devices, resolve
+
+    reporter_of(quiet, verbose)
+    emulator = find_emulator()
+    for name in known_devices():
+        device = resolve(name)
+        notes = [f"= {device.name}"] if name == ARM_CPU else []
+        if device.emulated:
+            notes.append("emulated" if emulator else "emulated; not set up, see 'evit-bench setup'")
+        click.echo(f"{name:18} {'; '.join(notes)}".rstrip())
+
+
+def _refuse_for_emulated(devices: list[Device], threads: int, cores: str) -> None:
+    """Refuse options that an emulated device cannot obey, before anything is measured."""
+    emulated = [device.label for device in devices if device.emulated]
+    if emulated and threads != 1:
+        raise UserError(
+            f"--threads {threads}: {emulated[0]}: instructions can be counted for one thread only, since "
+            "waiting threads spin; use --threads 1, or another --device",
+            Exit.DEVICE,
+        )
+    if len(emulated) == len(devices) and cores != "auto":
+        raise UserError(f"--cores {cores}: {emulated[0]}: one emulated core is all there is", Exit.DEVICE)
+
+
+def _check_chart(chart: Path) -> None:
+    """Say now, not after minutes of measuring, that a chart cannot be drawn."""
+    from evit_deploy.benchmarks.chart import require_matplotlib
+
+    if chart.suffix != ".png":
+        raise UserError(f"--chart {chart}: expected a name that ends in .png")
+    require_matplotlib()
+
+
+def _plan(quick: bool, launches: int | None) -> Plan:
+    from evit_deploy.benchmarks.measure import QUICK, Plan
+
+    plan = QUICK if quick else Plan()
+    return plan if launches is None else replace(plan, launches=launches, count_launches=launches)
+
+
+def _prepare_emulator(devices: list[Device], reporter: Reporter, *, allowed: bool) -> None:
+    """Set the emulator up if a device needs it; the device itself refuses where that is not allowed."""
+    from evit_deploy.devices import find_emulator
+
+    if allowed and any(device.emulated for device in devices) and find_emulator() is None:
+        _set_up(reporter, mirror=None)
+
+
+def _set_up(reporter: Reporter, mirror: str | None) -> None:
+    from evit_deploy.devices import emulator_folder
+    from evit_deploy.devices.emulator_setup import DISK_MB, DOWNLOAD_MB, set_up
+
+    reporter.say(
+        f"setting up the aarch64 emulator in {emulator_folder()}: fetching QEMU and an aarch64 Python from a "
+        f"Debian mirror, and aarch64 wheels with pip ({DOWNLOAD_MB} MB; {DISK_MB} MB on disk)"
+    )
+    with reporter.progress("setting up the emulator") as step:
+        emulator = set_up(step, mirror)
+    reporter.say(f"the emulator is set up: {emulator.folder}")
+
+
+def _measure(paths: list[Path], devices: list[Device], plan: Plan, reporter: Reporter) -> Result:
+    from evit_deploy.benchmarks.measure import measure
+
+    with reporter.progress("measuring", plan.steps(devices, len(paths))) as step:
+        return measure(paths, devices, plan, step)
+
+
+def _default_output(result: Result) -> Path:
+    stamp = result.created.replace("-", "").replace(":", "").partition("+")[0]
+    return Path("results") / f"bench-{stamp}.json"
+
+
+def _show(result: Result, as_json: bool) -> None:
+    from evit_deploy.benchmarks.table import print_result
+    from evit_deploy.cli.common import stdout_console
+
+    if as_json:
+        click.echo(json.dumps(result.as_dict(), sort_keys=True))
+    else:
+        print_result(result, stdout_console())
+
+
+def main() -> None:
+    """The console command."""
+    run_command(bench)
+
+
+if __name__ == "__main__":
+    main()
