@@ -100,6 +100,9 @@ def cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "hub-cache"
     monkeypatch.setenv("HF_HUB_CACHE", str(folder))
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    # What the client read from the environment of whichever test imported it first.
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_TELEMETRY", True)
     return folder
 
 
