@@ -85,7 +85,8 @@ def _downloaded(file: HubFile) -> Path:
     except FutureTimeoutError as error:
         raise _unavailable(file, f"no answer from {url} within {REACH_SECONDS:g} s") from error
     except client_errors as error:
-        raise _unavailable(file, f"{url}: {' '.join(str(error).split())}") from error
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise _unavailable(file, f"{url}: {reason}") from error
     return Path(found)
 
 

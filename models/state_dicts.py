@@ -99,7 +99,7 @@ def _converted(key: str, tensor: Tensor | None, like: Tensor, source: str) -> Te
 def _describe(differences: Differences, tensors: Mapping[str, Tensor], spec: ModelSpec, source: str) -> str:
     expected = empty_state_dict(spec, _class_count(tensors, spec))
     shapes = [
-        f"{key} is {_shape(tensors[key])}, expected {_shape(expected[key])}" for key in differences.misshaped
+        f"{key} is {_shape(tensors[key])} instead of {_shape(expected[key])}" for key in differences.misshaped
     ]
     parts = (
         _count(differences.missing, "missing"),

@@ -139,7 +139,7 @@ def test_missing_and_unexpected_names_are_counted_and_a_few_shown(tmp_path: Path
 
 def test_wrong_shapes_are_shown_with_the_right_ones(tmp_path: Path) -> None:
     message = mismatch(tmp_path, {**WEIGHTS, FIRST: torch.ones(8, 4, 3, 3)})
-    assert f"1 of another shape ({FIRST} is 8x4x3x3, expected 8x3x3x3)" in message
+    assert f"1 of another shape ({FIRST} is 8x4x3x3 instead of 8x3x3x3)" in message
 
 
 @pytest.mark.parametrize("num_classes", [1000, 7])
