@@ -9,8 +9,8 @@ from typing import Any
 
 from evit_deploy.artifact import Manifest, read_manifest
 from evit_deploy.errors import Exit, UserError
-from evit_deploy.exporters.export import ExportJob, class_axis, reference_of
 from evit_deploy.exporters.diagnose import diagnose
+from evit_deploy.exporters.export import ExportJob, class_axis, reference_of
 from evit_deploy.exporters.options import ExportOptions
 from evit_deploy.exporters.samples import check_inputs
 from evit_deploy.exporters.verify import ParityReport, Reference, verify_graph
