@@ -75,9 +75,10 @@ class LiteMLA(nn.Module):
         if dtype in (torch.float16, torch.bfloat16):
             qkv = qkv.float()
         heads = qkv.reshape(batch, -1, 3 * self.dim, height * width)  # (B, h, 3d, N)
-        q, k, v = heads.split(self.dim, dim=2)  # each (B, h, d, N)
+        q, k, v = torch.split(heads, self.dim, dim=2)  # each (B, h, d, N)
         q, k = q.relu(), k.relu()
         numerator = (v @ k.transpose(-1, -2)) @ q  # (B, h, d, d) @ (B, h, d, N) -> (B, h, d, N)
         denominator = k.sum(dim=-1, keepdim=True).transpose(-1, -2) @ q  # (B, h, 1, N)
         out = numerator / (denominator + self.eps)  # (B, h, d, N)
-        return out.reshape(batch, -1, height, width).to(dtype)  # (B, hd, H, W)
+        merged: Tensor = out.reshape(batch, -1, height, width)  # (B, hd, H, W)
+        return merged.to(dtype)

@@ -30,7 +30,9 @@ def _random_tensor(key: str, shape: tuple[int, ...], seed: int) -> Tensor:
     if key.endswith("num_batches_tracked"):
         return torch.zeros(shape, dtype=torch.int64)
     # Seed 0 draws what tests/golden was made with.
-    generator = np.random.default_rng(zlib.crc32(key.encode()) if seed == 0 else [seed, zlib.crc32(key.encode())])
+    generator = np.random.default_rng(
+        zlib.crc32(key.encode()) if seed == 0 else [seed, zlib.crc32(key.encode())]
+    )
     if key.endswith("running_var"):
         values = generator.uniform(0.75, 1.25, shape)
     elif len(shape) >= 2:

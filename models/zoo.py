@@ -89,9 +89,7 @@ def _classifier(
     )
 
 
-def _cityscapes(
-    size: str, width: int, depth: int, parameters: int, macs: float, miou: float
-) -> ModelSpec:
+def _cityscapes(size: str, width: int, depth: int, parameters: int, macs: float, miou: float) -> ModelSpec:
     head = SegmentationHeadConfig(width, depth)
     return _segmenter(size, head, "cityscapes", 19, (1024, 2048), parameters, macs, miou)
 
