@@ -7,8 +7,8 @@ Nothing appears in the output folder before the file is verified; what fails lea
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -29,7 +29,7 @@ from evit_deploy.errors import ParityError
 from evit_deploy.exporters.check_file import check_file
 from evit_deploy.exporters.deployable import Deployable, output_layout, output_name
 from evit_deploy.exporters.diagnose import diagnose
-from evit_deploy.exporters.formats import FORMATS
+from evit_deploy.exporters.formats import FORMATS, Format
 from evit_deploy.exporters.options import ExportOptions, artifact_name
 from evit_deploy.exporters.rewrites import EXPORT_PIPELINE, Rewrite, apply_rewrites
 from evit_deploy.exporters.rewrites.bicubic_upsample import BILINEAR_NAME, rewrite_bilinear
@@ -55,11 +55,14 @@ class ExportJob:
     output: Path
     keep_failed: bool = False
     pipeline: tuple[Rewrite, ...] = EXPORT_PIPELINE
+    formats: Mapping[str, Format] = field(default_factory=lambda: FORMATS)
+    label: str = ""  # at the end of the artifact's name, for exports that are not ours
 
     @property
     def name(self) -> str:
         """The artifact's file name without its ending."""
-        return artifact_name(self.spec, self.options, weights_source=self.weights.provenance.source)
+        name = artifact_name(self.spec, self.options, weights_source=self.weights.provenance.source)
+        return f"{name}-{self.label}" if self.label else name
 
     @property
     def path(self) -> Path:
@@ -145,7 +148,7 @@ def _convert(
     result_type = "int32" if reference.gives_classes else "float32"
     result = TensorSpec(name, (*batch, *output.shape[1:]), layout, result_type)
     manifest = _manifest(job, (image,), (result,), fired)
-    content = FORMATS[job.options.format].convert(rewritten, example, job.options, name, manifest)
+    content = job.formats[job.options.format].convert(rewritten, example, job.options, name, manifest)
     graph.write_bytes(content)
     return manifest
 
@@ -184,7 +187,7 @@ def _manifest(
 
 
 def _facts(job: ExportJob, graph: Path) -> GraphFacts:
-    counted = FORMATS[job.options.format].count(graph)
+    counted = job.formats[job.options.format].count(graph)
     classes = job.weights.num_classes
     return GraphFacts(
         sha256=sha256_of(graph),

@@ -6,6 +6,7 @@ Everything heavy (torch, the converters) is imported inside the commands: `--hel
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -162,7 +163,7 @@ def _jobs(
     from evit_deploy.models.zoo import find_model
 
     names = ("precision", "layout", "dynamic_batch", "preprocess", "head", "argmax_at", "upsample")
-    chosen = {name: settings[name] for name in names}
+    chosen = {name: settings[name] for name in names if name in settings}
     planned = []
     for spec in {found.name: found for found in map(find_model, models)}.values():
         resolution = settings["resolution"] or spec.resolution
@@ -173,13 +174,13 @@ def _jobs(
         weights = resolve_weights(
             spec,
             settings["weights"],
-            seed=settings["seed"],
+            seed=settings.get("seed", 0),
             resolution=settled[0].resolution,
-            num_classes=settings["num_classes"],
+            num_classes=settings.get("num_classes"),
         )
         if weights.warning:
             reporter.warn(weights.warning)
-        jobs += [ExportJob(spec, o, weights, output, settings["keep_failed"]) for o in settled]
+        jobs += [ExportJob(spec, o, weights, output, settings.get("keep_failed", False)) for o in settled]
     return jobs
 
 
@@ -235,6 +236,38 @@ def verify(
     failed = [f"{o.path.name}: {o.wrong}" for o in outcomes if o.wrong]
     if failed:
         raise ParityError("; ".join(failed))
+
+
+@cli.command()
+@click.argument("models", nargs=-1, metavar="[MODEL]...")
+@click.option("-f", "--format", "formats", type=click.Choice(list(FORMAT_SUFFIXES)), multiple=True)
+@click.option("-r", "--resolution", callback=parse_resolution, metavar="SIZE|HxW")
+@click.option("-w", "--weights", default="random", show_default=True, metavar="auto|pretrained|random|PATH")
+@click.option("-o", "--output", type=click.Path(path_type=Path), default=DEFAULT_FOLDER, show_default=True)
+@verbosity_options
+def plain(
+    models: tuple[str, ...],
+    formats: tuple[str, ...],
+    resolution: tuple[int, int] | None,
+    weights: str,
+    output: Path,
+    quiet: bool,
+    verbose: bool,
+) -> None:
+    """Export the published formulation as it is, for comparison.
+
+    The files end in -plain: nothing is rewritten, and the general exporters (TorchScript for ONNX,
+    litert-torch for TFLite) are left alone.
+    """
+    reporter = reporter_of(quiet, verbose)
+    require_export_packages()
+    from evit_deploy.cli.export_table import print_exported
+    from evit_deploy.exporters.plain import PLAIN_FORMATS, PLAIN_PIPELINE
+
+    settings = {"resolution": resolution, "weights": weights}
+    jobs = _jobs(models or (DEFAULT_MODEL,), formats or tuple(FORMAT_SUFFIXES), output, reporter, settings)
+    plain_jobs = [replace(j, pipeline=PLAIN_PIPELINE, formats=PLAIN_FORMATS, label="plain") for j in jobs]
+    print_exported([_export(job, reporter) for job in plain_jobs])
 
 
 @cli.command("list")
