@@ -15,16 +15,18 @@ from typing import Any
 
 from evit_deploy.benchmarks.environment import context_switches, machine_state, memory_bytes
 from evit_deploy.benchmarks.samples import Samples
+from evit_deploy.errors import Exit, SetupError
 from evit_deploy.runtimes import Runner, load_runtime, open_runner
 
 Call = Callable[[], None]
 
 # System calls that fail everywhere and change nothing; count_instructions.c looks for them.
 _BEGIN, _END = 0x524F4901, 0x524F4902
-# One inference is the difference of these regions, so what marking costs is not in it.
-COUNTED_RUNS = (1, 2)
-# The second run of a graph may still allocate; the third was never seen to differ from the fourth.
-_COUNT_WARMUP = 3
+# One inference is region INFERENCE less region NOTHING, so what marking and calling cost is not in it.
+NOTHING, INFERENCE = 0, 1
+# Python 3.11 and later rewrite their own bytecode during the first runs of a line; until then marking itself
+# costs more, by 600 instructions.
+_MARK_WARMUP = 8
 # A launch is steady when the medians of the last two groups of five runs agree to 5 %.
 _STEADY_GROUP, _STEADY_TOLERANCE = 5, 0.05
 
@@ -33,7 +35,7 @@ class Subject:
     """A graph that has been loaded and run once."""
 
     def __init__(self, job: Mapping[str, Any]) -> None:
-        path = Path(job["graph"])
+        self._path = path = Path(job["graph"])
         load_runtime(path, interpreter=job["interpreter"])
         check = job["check"]
         self.idle_bytes = memory_bytes("VmRSS")
@@ -42,7 +44,22 @@ class Subject:
         self.load_ns = time.perf_counter_ns() - begin
         self._samples = Samples(None if check is None else Path(check), job["seed"])
         self.call = self.runner.bind(self._samples.feeds(self.runner))
-        self.first_ns = timed(self.call)
+        self.first_ns = self._first_run()
+
+    def _first_run(self) -> int:
+        """Nanoseconds of the first run, which shows whether the graph runs at all.
+
+        Raises:
+            SetupError: it does not.
+        """
+        try:
+            return timed(self.call)
+        except Exception as error:  # each runtime has exception types of its own
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise SetupError(
+                f"{self._path}: {self.runner.name} {self.runner.version} fails to run it: {reason[:300]}",
+                Exit.RUNTIME,
+            ) from error
 
     def facts(self) -> dict[str, Any]:
         """What every pass reports; the comparison comes last since it allocates memory of its own."""
@@ -96,17 +113,18 @@ def memory_pass(job: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def count_pass(job: Mapping[str, Any]) -> dict[str, Any]:
-    """Mark regions of 1 and 2 inferences for the emulator's instruction counter."""
+    """Mark one inference, the graph's third, for the emulator's instruction counter.
+
+    The first allocates and packs weights, the second was seen to differ from the third by a few hundred
+    instructions, the third from later ones by none (TFLite) or as they do from each other (ONNX Runtime).
+    """
     subject = Subject(job)
     facts = subject.facts()
     _freeze_collector()
-    for _ in range(_COUNT_WARMUP - 1):
-        subject.call()
-    for runs in COUNTED_RUNS:
-        _mark(_BEGIN, runs)
-        for _ in range(runs):
-            subject.call()
-        _mark(_END, runs)
+    subject.call()
+    for _ in range(_MARK_WARMUP):
+        _marked(_nothing, NOTHING)
+    _marked(subject.call, INFERENCE)
     return facts
 
 
@@ -141,6 +159,16 @@ def _freeze_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.disable()
+
+
+def _nothing() -> None:
+    pass
+
+
+def _marked(call: Call, region: int) -> None:
+    _mark(_BEGIN, region)
+    call()
+    _mark(_END, region)
 
 
 def _mark(which: int, region: int) -> None:

@@ -92,9 +92,9 @@ def summarize_count(measurement: Measurement) -> Count:
 
 
 def inference_counts(regions: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
-    """Class -> instructions of one inference: what the region with two has more than the one with one."""
-    one, two = regions["1"], regions["2"]
-    difference = {name: two[name] - one.get(name, 0) for name in two}
+    """Class -> instructions of one inference: the region that has one less the region that has none."""
+    nothing, inference = regions["0"], regions["1"]
+    difference = {name: inference[name] - nothing.get(name, 0) for name in inference}
     return {name: count for name, count in sorted(difference.items()) if count}
 
 

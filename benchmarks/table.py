@@ -1,11 +1,13 @@
 """A result as tables on a terminal: latency of real devices, instructions of emulated ones.
 
-They are two tables because they are two things: an emulated device has no milliseconds.
+They are two tables because they are two things: an emulated device has no milliseconds. On a terminal that is
+too narrow for a table, each line of it becomes a paragraph.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from evit_deploy.benchmarks.results import COUNT, LATENCY, Measurement, Result
@@ -17,95 +19,64 @@ if TYPE_CHECKING:
 
 _UNKNOWN = "-"
 _MEGA = 1e6
+_PARITY = "SQNR dB"
 
-_LATENCY_COLUMNS = ("median ms", "p90 ms", "within", "between", "load ms", "first ms", "peak MB", "SQNR dB")
-_COUNT_COLUMNS = (
-    *("instr M", "fp32 FMA M", "fp16 FMA M", "int8 dot M", "loads M", "stores M", "scalar M", "SQNR dB"),
-)
+
+@dataclass(frozen=True)
+class Row:
+    """One measurement in text: column -> cell."""
+
+    artifact: str
+    device: str
+    cells: Mapping[str, str]
 
 
 def print_result(result: Result, console: Console) -> None:
     """Both tables, as far as there is something for them."""
     latencies, counts = result.of_kind(LATENCY), result.of_kind(COUNT)
     if latencies:
-        console.print(latency_table(latencies))
+        _print("Latency of one inference", [latency_row(m) for m in latencies], console)
         unsteady = [m.subject.name for m in latencies if not summarize_latency(m).steady]
         if unsteady:
-            console.print(f"Not steady after warm-up: {', '.join(unsteady)}; is the machine busy?")
+            console.print(
+                f"Not steady after warm-up: {', '.join(unsteady)}. Is the machine busy?", markup=False
+            )
     if counts:
-        console.print(count_table(counts))
-        console.print("Emulated: instructions of one inference, exact; an emulator has no milliseconds.")
+        _print("Instructions of one inference, emulated", [count_row(m) for m in counts], console)
+        console.print("Emulated: instructions are exact, but they are not milliseconds.")
 
 
-def latency_table(measurements: Sequence[Measurement]) -> Table:
-    """One line a graph and device. `within` and `between` are spreads, of and among launches."""
-    return _table(
-        "Latency",
-        _LATENCY_COLUMNS,
-        measurements,
-        [_latency_cells(measurement) for measurement in measurements],
-    )
-
-
-def count_table(measurements: Sequence[Measurement]) -> Table:
-    """One line a graph and emulated core, in millions of instructions per inference."""
-    return _table(
-        "Instructions per inference",
-        _COUNT_COLUMNS,
-        measurements,
-        [_count_cells(measurement) for measurement in measurements],
-    )
-
-
-def _table(
-    title: str, columns: Sequence[str], measurements: Sequence[Measurement], cells: Sequence[Sequence[str]]
-) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    # Names fold rather than vanish on a narrow terminal; figures never break.
-    table.add_column("artifact", overflow="fold", min_width=12)
-    table.add_column("device", overflow="fold", min_width=8)
-    for column in columns:
-        table.add_column(column, justify="right", overflow="fold")
-    for measurement, row in zip(measurements, cells, strict=True):
-        table.add_row(measurement.subject.name, _device(measurement), *row)
-    return table
-
-
-def _device(measurement: Measurement) -> str:
-    threads = "" if measurement.threads == 1 else f", {measurement.threads} threads"
-    return measurement.device + threads
-
-
-def _latency_cells(measurement: Measurement) -> list[str]:
+def latency_row(measurement: Measurement) -> Row:
+    """`within` and `between` are spreads: of the samples of a launch, and of the launches' medians."""
     latency = summarize_latency(measurement)
     peak = latency.peak_bytes
-    return [
-        f"{latency.median_ms:.3g}" if latency.median_ms < 100 else f"{latency.median_ms:.0f}",
-        f"{latency.p90_ms:.3g}" if latency.p90_ms < 100 else f"{latency.p90_ms:.0f}",
-        f"{latency.within:.1%}",
-        f"{latency.between:.1%}",
-        f"{latency.load_ms:.0f}",
-        f"{latency.first_ms:.1f}",
-        _UNKNOWN if peak is None else f"{peak / _MEGA:.0f}",
-        parity_cell(latency.parity),
-    ]
+    cells = {
+        "median ms": _milliseconds(latency.median_ms),
+        "p90 ms": _milliseconds(latency.p90_ms),
+        "within": f"{latency.within:.1%}",
+        "between": f"{latency.between:.1%}",
+        "load ms": _milliseconds(latency.load_ms),
+        "first ms": _milliseconds(latency.first_ms),
+        "peak MB": _UNKNOWN if peak is None else f"{peak / _MEGA:.0f}",
+        _PARITY: parity_cell(latency.parity),
+    }
+    return Row(measurement.subject.name, _device(measurement), cells)
 
 
-def _count_cells(measurement: Measurement) -> list[str]:
+def count_row(measurement: Measurement) -> Row:
+    """Millions of instructions; `scalar` is integer arithmetic, branches and scalar floats."""
     count = summarize_count(measurement)
-    return [
-        _millions(count.total),
-        _millions(count.of("simd_fma_fp32")),
-        _millions(count.of("simd_fma_fp16")),
-        _millions(count.of("simd_dot_int8", "simd_matmul_int8")),
-        _millions(count.loads),
-        _millions(count.stores),
-        _millions(count.of("integer_imm", "integer_reg", "branch", "fp_scalar")),
-        parity_cell(count.parity),
-    ]
+    cells = {
+        "instr M": _millions(count.total),
+        "fp32 FMA M": _millions(count.of("simd_fma_fp32")),
+        "fp16 FMA M": _millions(count.of("simd_fma_fp16")),
+        "int8 dot M": _millions(count.of("simd_dot_int8", "simd_matmul_int8")),
+        "loads M": _millions(count.loads),
+        "stores M": _millions(count.stores),
+        "scalar M": _millions(count.of("integer_imm", "integer_reg", "branch", "fp_scalar")),
+        _PARITY: parity_cell(count.parity),
+    }
+    return Row(measurement.subject.name, _device(measurement), cells)
 
 
 def parity_cell(parity: Mapping[str, Any] | None) -> str:
@@ -115,10 +86,54 @@ def parity_cell(parity: Mapping[str, Any] | None) -> str:
     return f"{parity['sqnr_db']:.1f}" if parity["finite"] else "NaN"
 
 
+def _print(title: str, rows: Sequence[Row], console: Console) -> None:
+    columns = _columns(rows)
+    table = _table(title, columns, rows)
+    unlimited = console.options.update(max_width=10_000)
+    if console.measure(table, options=unlimited).maximum <= console.width:
+        console.print(table)
+        return
+    console.print(title, style="italic", markup=False)
+    for row in rows:
+        console.print(f"\n{row.artifact}  {row.device}", style="bold", markup=False)
+        # A name and its figure stay together when the line breaks.
+        cells = [f"{column} {row.cells[column]}".replace(" ", "\N{NO-BREAK SPACE}") for column in columns]
+        console.print("  " + "  ".join(cells), markup=False)
+    console.print()
+
+
+def _columns(rows: Sequence[Row]) -> list[str]:
+    """The columns to show: classes that no graph here has are left out; parity is shown even if unknown."""
+    names = rows[0].cells
+    return [name for name in names if name == _PARITY or any(r.cells[name] != _UNKNOWN for r in rows)]
+
+
+def _table(title: str, columns: Sequence[str], rows: Sequence[Row]) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    for name in ("artifact", "device"):
+        table.add_column(name, no_wrap=True)
+    for name in columns:
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(row.artifact, row.device, *(row.cells[name] for name in columns))
+    return table
+
+
+def _device(measurement: Measurement) -> str:
+    threads = "" if measurement.threads == 1 else f", {measurement.threads} threads"
+    return measurement.device + threads
+
+
+def _milliseconds(value: float) -> str:
+    """Three significant digits, without an exponent."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def _millions(count: int) -> str:
     if count == 0:
         return _UNKNOWN
     millions = count / _MEGA
-    return (
-        f"{millions:.1f}" if millions >= 10 else f"{millions:.2f}" if millions >= 0.1 else f"{millions:.4f}"
-    )
+    return f"{millions:.1f}" if millions >= 10 else f"{millions:.2f}" if millions >= 1 else f"{millions:.4f}"

@@ -108,7 +108,8 @@ def _rich_progress(title: str, total: int | None) -> Iterator[Callable[[str], No
 
     bar = [BarColumn(bar_width=20)] if total else []
     columns = [SpinnerColumn(), TextColumn("{task.description}", markup=False), *bar, TimeElapsedColumn()]
-    with Progress(*columns, console=stderr_console(), transient=True) as progress:
+    # Redrawing seldom: what is in progress may be a measurement on this very machine.
+    with Progress(*columns, console=stderr_console(), transient=True, refresh_per_second=2) as progress:
         task = progress.add_task(title, total=total)
         begun = 0
 
@@ -131,7 +132,7 @@ def stdout_console() -> Console:
     """A rich console on stdout; as wide as it needs to be when the output is piped, so nothing is cut."""
     from rich.console import Console
 
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 240)
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 1000)
 
 
 def verbosity_options(function: F) -> F:

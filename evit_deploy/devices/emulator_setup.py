@@ -13,6 +13,7 @@ import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 from evit_deploy.artifact import to_json
@@ -85,6 +86,7 @@ def set_up(say: Say, mirror: str | None = None) -> Emulator:
         if ready is not None:
             return ready
         require_tools("apt-get", "apt-config", "dpkg", "dpkg-deb", _compiler())
+        _require_pip()
         return _build(say, find_mirror(mirror))
 
 
@@ -164,6 +166,14 @@ def _download_wheels(requirements: list[str], folder: Path) -> None:
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--dest", str(folder)]
     target = ["--only-binary=:all:", "--python-version", GUEST_PYTHON, "--implementation", "cp", *platforms]
     run_tool([*pip, *target, *requirements], "fetching aarch64 wheels with pip")
+
+
+def _require_pip() -> None:
+    if find_spec("pip") is None:
+        raise SetupError(
+            f"the emulator cannot be set up without pip; install it with '{sys.executable} -m ensurepip'",
+            Exit.EMULATOR,
+        )
 
 
 def _compiler() -> str:

@@ -50,8 +50,8 @@ def _died(
     number = -code if code < 0 else code - 128
     if number in {int(s) for s in signal.Signals}:
         name = signal.Signals(number).name
-        cause = f"the runtime was killed by {name}"
-        advice = "out of memory" if name == "SIGKILL" else "the file may be damaged or the runtime faulty"
+        advice = "out of memory?" if name == "SIGKILL" else "a damaged file, or a fault of the runtime"
+        cause = f"the runtime was killed by {name} ({advice})"
     else:
-        cause, advice = f"the agent failed with exit code {code}", "run again with -v"
-    return SetupError(f"{graph}: {cause} on {label} ({advice}): {lines[-1][:300]}", Exit.RUNTIME)
+        cause = f"the agent failed with exit code {code}"
+    return SetupError(f"{graph}: {cause} on {label}: {lines[-1][:300]}", Exit.RUNTIME)
