@@ -11,7 +11,6 @@ For graphs that take pixels: noise, black, white and the photographs.
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -21,29 +20,30 @@ from torch import Tensor
 
 from evit_deploy.exporters.options import ExportOptions
 from evit_deploy.models.zoo import IMAGENET_MEAN, IMAGENET_STD
+from evit_deploy.photographs import load_photograph, normalise, shipped_photographs
 
-PHOTOGRAPHS = ("china", "flower")
 # Noise is drawn on a grid of 1/32 so that a check file can hold it exactly in a byte a value.
 NOISE_STEP = 1 / 32
 
 
 def check_inputs(options: ExportOptions) -> dict[str, Tensor]:
     """Every sample by name, in the layout and dtype of the graph's input; batch 1."""
-    photographs = {f"photo-{name}": path for name, path in photograph_paths().items()}
+    photographs = {f"photo-{n}": photograph(path, options) for n, path in shipped_photographs().items()}
     if options.preprocess:
         pixels = {
             "noise": noise_codes(options).view(np.uint8),
             "black": np.zeros(_shape(options), np.uint8),
             "white": np.full(_shape(options), 255, np.uint8),
-            **{name: photograph(path, options) for name, path in photographs.items()},
         }
-        return {name: torch.from_numpy(value) for name, value in pixels.items()}
+        return {**{name: torch.from_numpy(value) for name, value in pixels.items()}, **photographs}
     noise = torch.from_numpy(noise_codes(options)).float() * NOISE_STEP
-    samples = {"noise": noise, "zeros": torch.zeros_like(noise), "large": 1e4 * noise}
-    samples["negative"] = -3 * noise.abs() - NOISE_STEP
-    for name, path in photographs.items():
-        samples[name] = normalised(photograph(path, options), options)
-    return samples
+    return {
+        "noise": noise,
+        "zeros": torch.zeros_like(noise),
+        "large": 1e4 * noise,
+        "negative": -3 * noise.abs() - NOISE_STEP,
+        **photographs,
+    }
 
 
 def noise_codes(options: ExportOptions) -> NDArray[np.int8]:
@@ -54,30 +54,13 @@ def noise_codes(options: ExportOptions) -> NDArray[np.int8]:
     return np.ascontiguousarray(codes if options.input_layout == "NCHW" else codes.transpose(0, 2, 3, 1))
 
 
-def photograph_paths() -> dict[str, Path]:
-    """The photographs of an installed scikit-learn, without importing it; none where it is not there."""
-    package = importlib.util.find_spec("sklearn")
-    if package is None or not package.submodule_search_locations:
-        return {}
-    folder = Path(package.submodule_search_locations[0]) / "datasets" / "images"
-    return {name: folder / f"{name}.jpg" for name in PHOTOGRAPHS if (folder / f"{name}.jpg").exists()}
-
-
-def photograph(path: Path, options: ExportOptions) -> NDArray[np.uint8]:
-    """A photograph resized to the input, (1, H, W, 3) uint8."""
-    from PIL import Image
-
-    height, width = options.resolution
-    with Image.open(path) as image:
-        resized = image.convert("RGB").resize((width, height), Image.Resampling.BICUBIC)
-    return np.asarray(resized, dtype=np.uint8)[None]
-
-
-def normalised(pixels: NDArray[np.uint8], options: ExportOptions) -> Tensor:
-    """(1, H, W, 3) uint8 -> float32 in the layout of the graph's input, ImageNet mean and std removed."""
-    values = (pixels / 255.0 - np.array(IMAGENET_MEAN)) / np.array(IMAGENET_STD)
-    tensor = torch.from_numpy(values.astype(np.float32))
-    return tensor if options.input_layout == "NHWC" else tensor.permute(0, 3, 1, 2).contiguous()
+def photograph(path: Path, options: ExportOptions) -> Tensor:
+    """A photograph as the graph's input: pixels, or normalised values in its layout."""
+    pixels = load_photograph(path, *options.resolution)[None]  # (1, H, W, 3)
+    if options.preprocess:
+        return torch.from_numpy(pixels.copy())
+    values = torch.from_numpy(normalise(pixels, IMAGENET_MEAN, IMAGENET_STD))
+    return values if options.input_layout == "NHWC" else values.permute(0, 3, 1, 2).contiguous()
 
 
 def _shape(options: ExportOptions) -> tuple[int, int, int, int]:

@@ -109,6 +109,23 @@ def setup(mirror: str | None, quiet: bool, verbose: bool) -> None:
 
 
 @bench.command()
+@click.argument("artifact", type=click.Path(path_type=Path))
+@click.option("--image", type=click.Path(path_type=Path), help="Default: a photograph of scikit-learn's.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Default: ARTIFACT.png.")
+@verbosity_options
+def show(artifact: Path, image: Path | None, output: Path | None, quiet: bool, verbose: bool) -> None:
+    """Draw what an artifact finds in a photograph: its class map over the image, or its best classes."""
+    from evit_deploy.benchmarks.picture import draw_picture
+
+    reporter = reporter_of(quiet, verbose)
+    path = output or Path(f"{artifact.name}.png")
+    if path.suffix != ".png":
+        raise UserError(f"--output {path}: expected a name that ends in .png")
+    draw_picture(artifact, image, path)
+    reporter.say(f"picture: {path}")
+
+
+@bench.command()
 @verbosity_options
 def devices(quiet: bool, verbose: bool) -> None:
     """List the devices, and what "arm-cpu" means here."""
