@@ -18,10 +18,11 @@ def diagnose(graph: Path, module: nn.Module, reference: Reference, report: Parit
     """
     if report.passed and not reference.gives_classes:
         return None
-    difference = first_difference(graph, module, reference.samples["noise"])
+    worst = report.worst
+    sample = "noise" if report.passed else worst.sample
+    difference = first_difference(graph, module, reference.samples[sample])
     if report.passed:
         return None if difference is None else f"the classes agree, but {difference}"
-    worst = report.worst
     where = (
         difference or "every module is found in the graph: suspect the runtime's optimisations or delegate"
     )

@@ -2,8 +2,11 @@
 
 Every tensor of the graph is computed on one input, every module of the reference on the same. A module is
 found in the graph where some tensor of it equals the module's output (in NCHW or NHWC order), whatever its
-name. The first module, in the order of execution, that is found nowhere is where the graph went wrong, unless
-a module around it is found: then it was only fused into its neighbours.
+name. The first module, in the order of execution, that is found nowhere is where the graph went wrong, with
+two exceptions:
+    - a module around it is found: it was only fused into its neighbours;
+    - its own input is found nowhere either: what feeds it went wrong, that is, what the module around it
+      computes between its children (the products of the attention, the sum of the head's branches).
 """
 
 from __future__ import annotations
@@ -54,35 +57,62 @@ def first_difference(graph: Path, reference: nn.Module, sample: Tensor) -> Diffe
         the runtime's optimisations or delegate, which are off here.
     """
     read_tensors = {"onnx": onnx_tensors, "tflite": tflite_tensors}[format_of(graph)]
-    closest = _Closest(read_tensors(graph, sample.numpy()))
-    outputs = module_outputs(reference, sample)
-    distance = {path: closest.sqnr_db(output) for path, output in outputs.items()}
+    image = sample.numpy()
+    closest = _Closest({"image": image, **read_tensors(graph, image)})
+    calls = module_calls(reference, sample)
+    distance = {path: closest.sqnr_db(call.output) for path, call in calls.items()}
     found = {path for path, db in distance.items() if db >= FOUND_DB}
-    for path, db in distance.items():
+    for path in calls:
         if path not in found and not any(path.startswith(f"{outer}.") for outer in found):
-            kind = type(reference.get_submodule(path)).__name__
-            return Difference(path.removeprefix("model."), kind, db)
+            wrong = _where_it_begins(path, calls, closest)
+            kind = type(reference.get_submodule(wrong)).__name__
+            return Difference(wrong.removeprefix("model."), kind, distance[wrong])
     return None
 
 
-def module_outputs(model: nn.Module, sample: Tensor) -> dict[str, Array]:
-    """Output of every module of ours with one tensor as its output, in the order in which they finish.
+def _where_it_begins(path: str, calls: Mapping[str, Call], closest: _Closest) -> str:
+    """`path`, or the nearest module around it whose own input is still right."""
+    first = calls[path].input
+    outer = next((p for p in _around(path) if p in calls), None)
+    if first is None or outer is None or closest.sqnr_db(first) >= FOUND_DB:
+        return path
+    return _where_it_begins(outer, calls, closest)
 
-    PyTorch's own modules (convolutions, norms, activations) are left out: exports fuse them.
+
+def _around(path: str) -> list[str]:
+    """Paths of the modules that contain `path`, from the inside outwards."""
+    parts = path.split(".")
+    return [".".join(parts[:end]) for end in range(len(parts) - 1, 0, -1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What went into a module and came out; `input` is `None` where it is no single tensor."""
+
+    input: Array | None
+    output: Array
+
+
+def module_calls(model: nn.Module, sample: Tensor) -> dict[str, Call]:
+    """The call of every module of ours with one tensor as its output, in the order in which they finish.
+
+    PyTorch's own modules (convolutions, norms, activations) are left out: exports fuse them. Its containers
+    are not.
     """
-    outputs: dict[str, Array] = {}
+    calls: dict[str, Call] = {}
 
     def record(path: str) -> Any:
-        def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
+        def hook(_module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
             if isinstance(output, Tensor):
-                outputs[path] = output.numpy().copy()
+                only = inputs[0].numpy().copy() if isinstance(inputs[0], Tensor) else None
+                calls[path] = Call(only, output.numpy().copy())
 
         return hook
 
     handles = [
         module.register_forward_hook(record(path))
         for path, module in model.named_modules()
-        if path not in ("", "model") and not type(module).__module__.startswith("torch.")
+        if path not in ("", "model") and (isinstance(module, nn.Sequential) or _is_ours(module))
     ]
     try:
         with torch.no_grad():
@@ -90,7 +120,11 @@ def module_outputs(model: nn.Module, sample: Tensor) -> dict[str, Array]:
     finally:
         for handle in handles:
             handle.remove()
-    return outputs
+    return calls
+
+
+def _is_ours(module: nn.Module) -> bool:
+    return not type(module).__module__.startswith("torch.")
 
 
 class _Closest:

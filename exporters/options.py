@@ -59,6 +59,11 @@ class ExportOptions:
                     raise UserError(
                         f"{flag} {value} is for segmentation; {spec.name} is a {spec.task} model", Exit.USAGE
                     )
+        if self.argmax_at != "input" and self.head != "argmax":
+            raise UserError(
+                f"--argmax-at {self.argmax_at} says where the class map lies: it needs --head argmax",
+                Exit.USAGE,
+            )
         if self.preprocess and self.layout == "nchw":
             raise UserError("--preprocess takes pixels as they lie in memory: drop --layout nchw", Exit.USAGE)
         layout = "nhwc" if self.preprocess else self.layout or DEFAULT_LAYOUT[self.format]

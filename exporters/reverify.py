@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evit_deploy.artifact import Manifest, read_manifest
+from evit_deploy.artifact import Manifest, TensorSpec, manifest_path, read_manifest
 from evit_deploy.errors import Exit, UserError
 from evit_deploy.exporters.diagnose import diagnose
 from evit_deploy.exporters.export import ExportJob, class_axis, reference_of
@@ -16,7 +16,7 @@ from evit_deploy.exporters.samples import check_inputs
 from evit_deploy.exporters.verify import ParityReport, Reference, verify_graph
 from evit_deploy.models.weights import LoadedWeights, resolve_weights
 from evit_deploy.models.zoo import find_model
-from evit_deploy.runtimes import open_runner
+from evit_deploy.runtimes import TensorInfo, open_runner
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +44,19 @@ def verify_artifact(
     """
     if not path.is_file():
         raise UserError(f"no artifact: '{path}' is not a file", Exit.ARTIFACT_MISSING)
-    with open_runner(path, interpreter=interpreter):
-        pass  # a damaged file is refused before anything is computed
+    with open_runner(path, interpreter=interpreter) as runner:  # damaged files are refused here
+        ends = _ends(runner.inputs), _ends(runner.outputs)
     manifest = read_manifest(path)
     if manifest is None:
         raise UserError(
             f"{path}: has no manifest beside it ('{path.name}.json'), so there is nothing to compare with; "
             "export the model again",
+            Exit.ARTIFACT_UNREADABLE,
+        )
+    if ends != (_ends(manifest.inputs), _ends(manifest.outputs)):
+        raise UserError(
+            f"{path}: has other inputs or outputs than its manifest says ({ends}), so the manifest is of "
+            "another graph; export the model again",
             Exit.ARTIFACT_UNREADABLE,
         )
     step("reference")
@@ -68,17 +74,28 @@ def verify_artifact(
     return Outcome(path, report, diagnose(path, module, reference, report))
 
 
+def _ends(tensors: tuple[TensorSpec | TensorInfo, ...]) -> list[tuple[str, tuple[int, ...], str]]:
+    return [(tensor.name, tensor.shape, tensor.dtype) for tensor in tensors]
+
+
 def _job_of(manifest: Manifest, path: Path, weights: str | None) -> ExportJob:
     spec = find_model(manifest.model)
     chosen: dict[str, Any] = dict(manifest.options)
-    resolution = chosen.pop("resolution")
-    options = ExportOptions(
-        format=manifest.format,
-        resolution=(resolution[0], resolution[1]),
-        precision=manifest.precision,
-        preprocess=manifest.preprocessing.in_graph,
-        **chosen,
-    )
+    try:
+        height, width = chosen.pop("resolution")
+        options = ExportOptions(
+            format=manifest.format,
+            resolution=(height, width),
+            precision=manifest.precision,
+            preprocess=manifest.preprocessing.in_graph,
+            **chosen,
+        ).settled(spec)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{manifest_path(path)}: its options are not those of this version ({error}); export the model "
+            "again",
+            Exit.ARTIFACT_UNREADABLE,
+        ) from error
     return ExportJob(spec, options, _weights_of(manifest, weights), path.parent)
 
 
@@ -97,6 +114,11 @@ def _weights_of(manifest: Manifest, given: str | None) -> LoadedWeights:
         resolution=(resolution[0], resolution[1]),
         num_classes=manifest.num_classes,
     )
+    if made_from.sha256 is None and loaded.provenance.sha256 is not None:
+        raise UserError(
+            f"{manifest.name} was made from random weights (seed {made_from.seed}): drop --weights",
+            Exit.USAGE,
+        )
     if loaded.provenance.sha256 != made_from.sha256:
         raise UserError(
             f"{manifest.name} was made from weights of sha256 {str(made_from.sha256)[:12]}..., got "

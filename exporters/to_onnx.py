@@ -1,6 +1,6 @@
 """ONNX from a rewritten PyTorch module.
 
-    torch.export -> torch's ONNX exporter -> onnxsim -> names by module path -> onnx.checker
+    torch.export -> torch's ONNX exporter -> names by module path -> onnxsim -> onnx.checker
 
 Of torch's two exporters the one built on torch.export is used. On our rewritten graphs both give the same
 operators (B1 at 224: 74 Conv, 32 HardSwish, 21 MatMul, ...) and the same parity; the TorchScript one is
@@ -46,13 +46,13 @@ def onnx_from_torch(
     with captured_output() as log:
         try:
             exported = _exported(module, example, output_name, dynamic_batch)
+            name_by_module_path(exported)  # onnxsim keeps names, and loses the notes that they are made of
             model: onnx.ModelProto = onnxsim.simplify(exported)[0]
         except Exception as error:
             raise EvitError(
                 f"conversion to ONNX failed: {type(error).__name__}: {error}; {last_lines(log)}",
                 Exit.CONVERSION,
             ) from error
-    name_by_module_path(model)
     onnx.checker.check_model(model, full_check=True)
     return model
 

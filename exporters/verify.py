@@ -7,6 +7,7 @@ default delegate); the reference is the published mathematics in PyTorch, in flo
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +60,7 @@ class ParityReport:
             "samples": {
                 c.sample: {
                     **c.comparison.as_dict(),
-                    "float32_floor_db": round(c.floor_db, 2),
+                    "float32_floor_db": round(c.floor_db, 2) if math.isfinite(c.floor_db) else None,
                     "failure": c.failure,
                 }
                 for c in self.checks

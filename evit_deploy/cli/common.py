@@ -138,7 +138,7 @@ def stdout_console() -> Console:
 def verbosity_options(function: F) -> F:
     """Add -q and -v; read them with `reporter_of`."""
     function = click.option("-v", "--verbose", is_flag=True, help="Say more on stderr.")(function)
-    return click.option("-q", "--quiet", is_flag=True, help="Say nothing on stderr but errors.")(function)
+    return click.option("-q", "--quiet", is_flag=True, help="Say nothing but warnings and errors.")(function)
 
 
 def reporter_of(quiet: bool, verbose: bool) -> Reporter:

@@ -86,7 +86,7 @@ def parse_resolution(_context: click.Context, _option: click.Parameter, value: s
     metavar="auto|pretrained|random|PATH",
     help="auto: pretrained where they can be had, else random with a warning.",
 )
-@click.option("--seed", default=0, show_default=True, help="Of random weights.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of random weights.")
 @click.option("--num-classes", type=click.IntRange(min=1), help="Where not given, the checkpoint's own.")
 @click.option("--layout", type=click.Choice(["nchw", "nhwc"]), help="Of the input; ONNX: nchw, TFLite: nhwc.")
 @click.option("--dynamic-batch", is_flag=True, help="Leave the batch size open (ONNX).")

@@ -23,18 +23,18 @@ BILINEAR_NAME = "bilinear-upsample"  # named in the manifest: the network differ
 
 
 class MatmulUpsample(nn.Module):
-    """Bicubic upsampling of (height, width) maps by `factor`.
+    """Bicubic upsampling of (height, width) maps of `dtype` by `factor`.
 
-    `rows` is R (factor*H, H), `columns` is S (W, factor*W).
+    `rows` is R (factor*H, H), `columns` is S (W, factor*W); computed in float64 and rounded once.
     """
 
     rows: Tensor
     columns: Tensor
 
-    def __init__(self, factor: int, height: int, width: int) -> None:
+    def __init__(self, factor: int, height: int, width: int, dtype: torch.dtype) -> None:
         super().__init__()
-        self.register_buffer("rows", cubic_matrix(height, factor).float())
-        self.register_buffer("columns", cubic_matrix(width, factor).T.contiguous().float())
+        self.register_buffer("rows", cubic_matrix(height, factor).to(dtype))
+        self.register_buffer("columns", cubic_matrix(width, factor).T.contiguous().to(dtype))
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C, factor*H, factor*W)."""
@@ -64,11 +64,12 @@ def cubic_matrix(length: int, factor: int) -> Tensor:
 
 
 def rewrite(model: nn.Module, input_shapes: InputShapes) -> int:
-    """Replace every bicubic `UpsampleLayer` by two matmuls; returns how many."""
+    """Replace every bicubic `UpsampleLayer` by two matmuls in the model's own dtype; returns how many."""
+    dtype = next((p.dtype for p in model.parameters()), torch.get_default_dtype())
 
     def replacement(path: str, module: UpsampleLayer) -> nn.Module:
         height, width = input_shapes[path][-2:]
-        return MatmulUpsample(module.factor, height, width)
+        return MatmulUpsample(module.factor, height, width, dtype)
 
     return replace_modules(model, UpsampleLayer, replacement)
 
