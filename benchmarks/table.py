@@ -95,11 +95,15 @@ def _print(title: str, rows: Sequence[Row], console: Console) -> None:
         return
     console.print(title, style="italic", markup=False)
     for row in rows:
-        console.print(f"\n{row.artifact}  {row.device}", style="bold", markup=False)
-        # A name and its figure stay together when the line breaks.
-        cells = [f"{column} {row.cells[column]}".replace(" ", "\N{NO-BREAK SPACE}") for column in columns]
-        console.print("  " + "  ".join(cells), markup=False)
+        _print_paragraph(row, columns, console)
     console.print()
+
+
+def _print_paragraph(row: Row, columns: Sequence[str], console: Console) -> None:
+    from rich.columns import Columns
+
+    console.print(f"\n{row.artifact}, {row.device}", style="bold", markup=False)
+    console.print(Columns([f"{name} {row.cells[name]}" for name in columns], padding=(0, 3)))
 
 
 def _columns(rows: Sequence[Row]) -> list[str]:

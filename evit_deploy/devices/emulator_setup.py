@@ -96,11 +96,12 @@ def _build(say: Say, mirror: str) -> Emulator:
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
     try:
+        # What can fail without the network comes first.
         stamp = {
+            "plugin_compiler": _plugin(work, say),
             "host": _host(work, mirror, say),
             "guest": _guest(work, mirror, say),
             "wheels": _wheels(work, say),
-            "plugin_compiler": _plugin(work, say),
         }
         _roots(work)
         say("trying it")
