@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from evit_deploy.errors import Exit, UserError
 from evit_deploy.parity import compare_outputs
-from evit_deploy.runtimes import Feeds, Outputs, Runner, TensorInfo
+from evit_deploy.runtimes import DYNAMIC, Feeds, Outputs, Runner, TensorInfo
 
 _KEYS = ("image", "image_scale", "output", "output_stride")
 
@@ -82,7 +82,7 @@ class Samples:
 
 def random_input(info: TensorInfo, generator: np.random.Generator) -> NDArray[Any]:
     """Standard normal for floats, all codes for 8 bits, else 0 and 1; open axes have length 1."""
-    shape = tuple(max(length, 1) for length in info.shape)
+    shape = tuple(1 if length == DYNAMIC else length for length in info.shape)
     dtype = np.dtype(info.dtype)
     if dtype.kind == "f":
         return generator.standard_normal(shape, dtype=np.float32).astype(dtype)

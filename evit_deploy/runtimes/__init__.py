@@ -10,13 +10,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from evit_deploy.artifact import format_of
-from evit_deploy.runtimes.base import Feeds, Outputs, Runner, TensorInfo
+from evit_deploy.runtimes.base import DYNAMIC, Feeds, Outputs, Runner, TensorInfo
 from evit_deploy.runtimes.delegation import Delegation, delegation_of
 from evit_deploy.runtimes.litert import AUTO, INTERPRETERS, LiteRtRunner, load_interpreter
 from evit_deploy.runtimes.ort import OrtRunner, load_onnxruntime
 
 __all__ = [
     "AUTO",
+    "DYNAMIC",
     "INTERPRETERS",
     "Delegation",
     "Feeds",
