@@ -1,0 +1,108 @@
+"""Exports that the tests of this folder share: each is made once a run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from evit_deploy.exporters.export import Exported, ExportJob, export
+from evit_deploy.exporters.options import ExportOptions
+from evit_deploy.exporters.tflite_metadata import write_model
+from evit_deploy.exporters.to_onnx import onnx_from_torch
+from evit_deploy.exporters.to_tflite import tflite_from_torch
+from evit_deploy.models.weights import resolve_weights
+from evit_deploy.models.zoo import find_model
+from evit_deploy.runtimes import Delegation, delegation_of
+
+
+class TakesImage(nn.Module):
+    """A module whose argument has the name that converters are told."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.module(image)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    """Small models on cores that are shared: waiting for a second thread costs more than it brings."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def job_for(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., ExportJob]:
+    """A job with random weights, seed 0, and a folder of its own."""
+
+    def make(model: str, format: str, resolution: tuple[int, int], **options: object) -> ExportJob:
+        spec = find_model(model)
+        settled = ExportOptions(format, resolution, **options).settled(spec)
+        return ExportJob(spec, settled, resolve_weights(spec, "random"), tmp_path_factory.mktemp("artifacts"))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def exported(job_for: Callable[..., ExportJob]) -> Callable[..., tuple[ExportJob, Exported]]:
+    """The job and the verified artifact of a model, format, resolution and options, made at the first call.
+
+    Nobody may change the files.
+    """
+    made: dict[object, tuple[ExportJob, Exported]] = {}
+
+    def get(
+        model: str, format: str, resolution: tuple[int, int] = (64, 64), **options: object
+    ) -> tuple[ExportJob, Exported]:
+        key = model, format, resolution, tuple(sorted(options.items()))
+        if key not in made:
+            job = job_for(model, format, resolution, **options)
+            made[key] = job, export(job)
+        return made[key]
+
+    return get
+
+
+@pytest.fixture
+def onnx_ops() -> Callable[[nn.Module, Tensor], Counter[str]]:
+    """The operators of a module's ONNX graph."""
+
+    def count(module: nn.Module, example: Tensor) -> Counter[str]:
+        model = onnx_from_torch(module.eval(), example, output_name="logits")
+        return Counter(node.op_type for node in model.graph.node)
+
+    return count
+
+
+@pytest.fixture
+def run_onnx() -> Callable[[nn.Module, Tensor], Tensor]:
+    """Export a module and run it on the very input, in ONNX Runtime."""
+
+    def run(module: nn.Module, image: Tensor) -> Tensor:
+        import onnxruntime
+
+        model = onnx_from_torch(module.eval(), image, output_name="logits")
+        session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+        return torch.from_numpy(np.asarray(session.run(None, {"image": image.numpy()})[0]))
+
+    return run
+
+
+@pytest.fixture
+def tflite_delegation(tmp_path: Path) -> Callable[[nn.Module, Tensor], Delegation]:
+    """The operators of a module's TFLite graph, and what XNNPACK takes of them."""
+
+    def count(module: nn.Module, example: Tensor) -> Delegation:
+        path = tmp_path / "module.tflite"
+        model = tflite_from_torch(TakesImage(module).eval(), example, output_name="logits")
+        path.write_bytes(write_model(model))
+        return delegation_of(path)
+
+    return count
