@@ -52,7 +52,7 @@ def run_command(command: click.Command, args: Sequence[str] | None = None) -> No
     except BrokenPipeError:
         # The reader of our output is gone (`| head`): nothing to say, and nobody to say it to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(Exit.OK)
+        sys.exit(128 + signal.SIGPIPE)
     sys.exit(code if isinstance(code, int) else Exit.OK)
 
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from evit_deploy.devices.child import run_child
 from evit_deploy.errors import Exit, SetupError
 
 RELEASE = "bookworm"
@@ -39,13 +39,11 @@ def run_tool(command: Sequence[str], what: str, *, folder: Path | None = None, *
     Raises:
         SetupError: it failed; the message has the last line that it wrote to stderr.
     """
-    done = subprocess.run(
-        command, cwd=folder, env={**os.environ, **variables}, capture_output=True, text=True, check=False
-    )
+    done = run_child(command, environment={**os.environ, **variables}, folder=folder)
     if done.returncode != 0:
-        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        lines = done.stderr.decode(errors="replace").strip().splitlines() or [f"exit code {done.returncode}"]
         raise SetupError(f"setting up the emulator: {what} failed: {lines[-1][:300]}", Exit.EMULATOR)
-    return done.stdout
+    return done.stdout.decode(errors="replace")
 
 
 def find_mirror(given: str | None = None) -> str:

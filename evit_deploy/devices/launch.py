@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from evit_deploy.devices.base import JOB_FILE, RESULT_FILE, read_answer, unpack_answer
+from evit_deploy.devices.child import run_child
 from evit_deploy.errors import Exit, SetupError
 
 
@@ -24,16 +24,12 @@ def launch_agent(
 ) -> dict[str, Any]:
     """Run `command` in `folder`, where it finds the job and leaves the result.
 
-    An exception here, Ctrl-C included, kills the child before it is passed on.
-
     Raises:
         UserError, SetupError: see `Device.run_agent`.
     """
     (folder / RESULT_FILE).unlink(missing_ok=True)
     (folder / JOB_FILE).write_text(json.dumps(job, sort_keys=True), encoding="utf-8")
-    done = subprocess.run(
-        command, cwd=folder, env=dict(environment), stdin=subprocess.DEVNULL, capture_output=True, check=False
-    )
+    done = run_child(command, environment=environment, folder=folder)
     answer = read_answer(folder)
     if answer is None:
         raise _died(done.returncode, done.stderr, job, names, label)

@@ -1,0 +1,77 @@
+"""What both commands share, on a small command of its own."""
+
+from __future__ import annotations
+
+import click
+import pytest
+
+from evit_deploy.cli.common import NORMAL, QUIET, DefaultGroup, Reporter, run_command
+from evit_deploy.errors import Exit, UserError
+
+
+@click.group(cls=DefaultGroup, default="greet")
+def group() -> None:
+    pass
+
+
+@group.command()
+@click.argument("names", nargs=-1)
+@click.option("--fail", is_flag=True)
+@click.option("--code", type=int, default=0)
+def greet(names: tuple[str, ...], fail: bool, code: int) -> int:
+    if fail:
+        raise UserError("two\nlines", Exit.IMAGE)
+    click.echo(f"hello {' '.join(names)}")
+    return code
+
+
+@group.command()
+def other() -> None:
+    click.echo("other")
+
+
+def exit_code(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as caught:
+        run_command(group, arguments)
+    assert isinstance(caught.value.code, int)
+    return caught.value.code
+
+
+def test_first_word_that_is_no_command_goes_to_the_default(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code("you", "there") == 0
+    assert exit_code() == 0
+    assert exit_code("other") == 0
+    assert capsys.readouterr().out == "hello you there\nhello \nother\n"
+
+
+def test_help_of_the_group_has_the_defaults_options(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code("--help") == 0
+    text = capsys.readouterr().out
+    assert "--fail" in text
+    assert "other" in text
+
+
+def test_a_returned_number_is_the_exit_code() -> None:
+    assert exit_code("--code", "3") == 3
+
+
+def test_our_errors_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code("--fail") == Exit.IMAGE
+    assert capsys.readouterr().err == "error: two lines\n"
+
+
+def test_completion_offers_commands_and_the_defaults_options() -> None:
+    context = group.make_context("x", [], resilient_parsing=True)
+    assert [item.value for item in group.shell_complete(context, "o")] == ["other"]
+    assert "--fail" in [item.value for item in group.shell_complete(context, "--")]
+
+
+def test_reporter(capsys: pytest.CaptureFixture[str]) -> None:
+    for level in (NORMAL, QUIET):
+        reporter = Reporter(level)
+        reporter.say("said")
+        reporter.detail("detail")
+        reporter.warn("beware")
+        with reporter.progress("working") as step:
+            step("first")
+    assert capsys.readouterr().err == "said\nwarning: beware\nworking\n  first\nwarning: beware\n"
