@@ -104,7 +104,7 @@ def _count_panel(panel: Any, measurements: Sequence[Measurement]) -> None:
     panel.set_title("Instructions of one inference (emulated)", loc="left", fontsize=11, fontweight="bold")
     panel.set_xlabel("millions of ARM instructions; not a latency", color=_GREY, fontsize=9)
     panel.legend(
-        fontsize=8, frameon=False, ncols=4, loc="upper left", bbox_to_anchor=(0, -0.5 / len(rows) - 0.12)
+        fontsize=8, frameon=False, ncols=3, loc="upper left", bbox_to_anchor=(0, -0.5 / len(rows) - 0.12)
     )
 
 
