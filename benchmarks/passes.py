@@ -29,6 +29,8 @@ NOTHING, INFERENCE = 0, 1
 _MARK_WARMUP = 8
 # A launch is steady when the medians of the last two groups of five runs agree to 5 %.
 _STEADY_GROUP, _STEADY_TOLERANCE = 5, 0.05
+# Enough for any percentile; a graph of microseconds would fill a result file with a million.
+_MOST_SAMPLES = 20_000
 
 
 class Subject:
@@ -149,7 +151,7 @@ def _warm_up(call: Call, runs: int, seconds: float) -> list[int]:
 def _sample(call: Call, runs: int, seconds: float) -> list[int]:
     samples: list[int] = []
     end = time.perf_counter_ns() + int(1e9 * seconds)
-    while len(samples) < runs or time.perf_counter_ns() < end:
+    while len(samples) < runs or (time.perf_counter_ns() < end and len(samples) < _MOST_SAMPLES):
         samples.append(timed(call))
     return samples
 

@@ -68,7 +68,7 @@ def run(
     quiet: bool,
     verbose: bool,
 ) -> None:
-    """Measure artifacts (the command that is meant where none is named)."""
+    """Measure artifacts: the default command."""
     from evit_deploy.artifact import find_artifacts
     from evit_deploy.benchmarks.results import write_result
     from evit_deploy.devices import ARM_CPU, resolve
@@ -82,6 +82,7 @@ def run(
     _prepare_emulator(devices, reporter, allowed=not no_setup)
     plan = replace(_plan(quick, launches), threads=threads, cores=cores, interpreter=interpreter)
     result = _measure(paths, devices, plan, reporter)
+    _detail(result, reporter)
     path = output or _default_output(result)
     write_result(result, path)
     _show(result, as_json)
@@ -196,6 +197,20 @@ def _measure(paths: list[Path], devices: list[Device], plan: Plan, reporter: Rep
 
     with reporter.progress("measuring", plan.steps(devices, len(paths))) as step:
         return measure(paths, devices, plan, step)
+
+
+def _detail(result: Result, reporter: Reporter) -> None:
+    """For -v: what was measured on and with."""
+    for label, facts in result.devices.items():
+        reporter.detail(f"{label}: {json.dumps(facts, sort_keys=True)}")
+    for measurement in result.measurements:
+        launch = measurement.launches[0]
+        runtime, cores = launch["runtime"], launch["cores"]
+        pinned = "" if measurement.kind == "count" else f", cores {', '.join(map(str, cores))}"
+        reporter.detail(
+            f"{measurement.subject.name} on {measurement.device}: {runtime['name']} {runtime['version']}, "
+            f"{measurement.threads} threads{pinned}, sha256 {measurement.subject.sha256[:12]}"
+        )
 
 
 def _default_output(result: Result) -> Path:

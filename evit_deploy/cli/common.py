@@ -179,7 +179,8 @@ class DefaultGroup(click.Group):
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The default command's options, then the commands."""
         default = self.commands[self.default]
-        own = [p.get_help_record(ctx) for p in [*default.params, *self.get_params(ctx)]]
+        options = [p for p in (*default.params, *self.get_params(ctx)) if isinstance(p, click.Option)]
+        own = [option.get_help_record(ctx) for option in options]
         with formatter.section("Options"):
             formatter.write_dl([record for record in own if record is not None])
         self.format_commands(ctx, formatter)

@@ -6,6 +6,7 @@ Three packages carry the same interpreter: `ai_edge_litert` (current), `tflite_r
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module, metadata
@@ -83,9 +84,12 @@ class LiteRtRunner(Runner):
         resolvers = module.OpResolverType
         resolver = resolvers.AUTO if delegate else resolvers.BUILTIN_WITHOUT_DEFAULT_DELEGATES
         try:
-            self._interpreter = module.Interpreter(
-                str(path), num_threads=threads, experimental_op_resolver_type=resolver
-            )
+            with warnings.catch_warnings():
+                # TensorFlow's asks to use ai_edge_litert instead; whoever names it has their reason.
+                warnings.filterwarnings("ignore", r"\s*Warning: tf\.lite\.Interpreter", UserWarning)
+                self._interpreter = module.Interpreter(
+                    str(path), num_threads=threads, experimental_op_resolver_type=resolver
+                )
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise unreadable(path, error) from error
