@@ -43,7 +43,9 @@ def print_result(result: Result, console: Console) -> None:
             )
     if counts:
         _print("Instructions of one inference, emulated", [count_row(m) for m in counts], console)
-        console.print("Emulated: instructions are exact, but they are not milliseconds.")
+        console.print(
+            "Emulated: these are instructions, which repeat to 0.02 % or better; they are not milliseconds."
+        )
 
 
 def latency_row(measurement: Measurement) -> Row:

@@ -28,7 +28,7 @@ def bench() -> None:
     """Measure ONNX and TFLite files on ARM CPUs, or count their instructions where there is none.
 
     Without ARTIFACT, everything in ./artifacts is measured. On a device that is not emulated: latency, load
-    time, first run and peak memory, from several processes. On an emulated one: the exact number of ARM
+    time, first run and peak memory, from several processes. On an emulated one: the number of ARM
     instructions of an inference, by class. Both check the outputs against the reference that evit-export
     wrote beside the artifact.
 

@@ -49,6 +49,8 @@ def run_tool(command: Sequence[str], what: str, *, folder: Path | None = None, *
 def find_mirror(given: str | None = None) -> str:
     """The Debian mirror to use: the one given, else EVIT_DEBIAN_MIRROR, else the one this machine uses.
 
+    Security updates are expected beside it, at the same URL with "-security" at the end, as Debian has them.
+
     Raises:
         SetupError: none is given and this machine has no Debian sources.
     """
