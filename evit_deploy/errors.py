@@ -32,6 +32,9 @@ class Exit(IntEnum):
     EMULATOR = 24  # the emulator could not be set up
     IMAGE = 25  # an image that cannot be read
     MISSING_EXTRA = 26  # an optional package is not installed
+    UNREACHABLE = 30  # a board that does not answer, or does not let us in
+    CONNECTION_LOST = 31  # in mid-run
+    BOARD = 32  # reached, but not fit: Python, machine, disk, wheels
     INTERRUPTED = 130
 
 

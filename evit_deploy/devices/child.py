@@ -12,9 +12,13 @@ from pathlib import Path
 
 
 def run_child(
-    command: Sequence[str], *, environment: Mapping[str, str], folder: Path | None = None
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    folder: Path | None = None,
+    given: bytes = b"",
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run a program to its end and keep what it writes.
+    """Run a program to its end and keep what it writes; `given` is its stdin.
 
     Whatever ends the waiting here, Ctrl-C above all, kills the child's whole process group and waits until it
     is gone: `subprocess.run` would leave a child's children, and not wait for the child after Ctrl-C.
@@ -26,12 +30,12 @@ def run_child(
                 command,
                 cwd=folder,
                 env=dict(environment),
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 start_new_session=True,
             )
-        stdout, stderr = process.communicate()
+        stdout, stderr = process.communicate(given)
     except BaseException:
         if process is not None:
             _kill(process)
