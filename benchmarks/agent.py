@@ -1,5 +1,7 @@
 """The agent: one launch on a device. `python agent.pyz JOB RESULT`, both JSON files.
 
+Or the holder of the device's lock: `python agent.pyz hold try|wait OWNER`, see `hold`.
+
 Shipped as one file (see bundle.py) that needs the standard library, numpy and a runtime, and runs on Python
 3.9. A job names its mode and that mode's arguments; the answer is {"result": ...} or {"error": ...}.
 """
@@ -7,7 +9,9 @@ Shipped as one file (see bundle.py) that needs the standard library, numpy and a
 from __future__ import annotations
 
 import json
+import os
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,8 +19,10 @@ from typing import Any
 from evit_deploy.benchmarks.cores import AUTO, pin
 from evit_deploy.benchmarks.environment import machine_facts
 from evit_deploy.errors import EvitError
+from evit_deploy.lock import DeviceLock, Owner
 
 Job = Mapping[str, Any]
+HOLD = "hold"
 
 
 def _facts(job: Job) -> dict[str, Any]:
@@ -50,8 +56,37 @@ MODES: Mapping[str, Callable[[Job], dict[str, Any]]] = {
 }
 
 
+def hold(how: str, owner: Owner) -> int:
+    """Hold this device's lock until stdin ends, which it does when whoever started us is gone.
+
+    Prints one line of JSON: {"holder": null} as soon as the lock is held; with "try", {"holder": OWNER} if
+    another has it, and ends; {"error": TEXT} if there can be no lock here, and ends.
+    """
+    lock = DeviceLock()
+
+    def take() -> None:
+        line: dict[str, Any]
+        try:
+            holder = lock.take(owner, wait=how == "wait")
+            line = {"holder": None if holder is None else holder.as_dict()}
+        except OSError as error:
+            line = {"error": f"the lock {error.filename} cannot be opened: {error.strerror}"}
+        sys.stdout.write(json.dumps(line) + "\n")
+        sys.stdout.flush()
+        if line != {"holder": None}:
+            os._exit(0)  # the main thread is still reading
+
+    # A thread of its own, so that the end of stdin is noticed while we wait for the lock, too.
+    threading.Thread(target=take, daemon=True).start()
+    while os.read(0, 4096):
+        pass
+    os._exit(0)
+
+
 def main(arguments: list[str]) -> int:
     """Do the job and leave the answer; the value is the process's exit code."""
+    if arguments[0] == HOLD:
+        return hold(arguments[1], Owner(**json.loads(arguments[2])))
     job_file, result_file = (Path(argument) for argument in arguments)
     job = json.loads(job_file.read_text(encoding="utf-8"))
     code = 0

@@ -19,7 +19,8 @@ from evit_deploy.artifact import check_path, format_of, read_manifest, sha256_of
 from evit_deploy.benchmarks.bundle import Bundle, bundle_agent
 from evit_deploy.benchmarks.results import COUNT, LATENCY, Measurement, Result, Subject
 from evit_deploy.devices import Device
-from evit_deploy.errors import Exit, UserError
+from evit_deploy.errors import Exit, SetupError, UserError
+from evit_deploy.lock import this_process
 
 Say = Callable[[str], None]
 
@@ -52,7 +53,9 @@ class Plan:
 QUICK = Plan(launches=2, warmup_runs=3, warmup_s=0.2, runs=10, seconds=0.5)
 
 
-def measure(artifacts: Sequence[Path], devices: Sequence[Device], plan: Plan, say: Say) -> Result:
+def measure(
+    artifacts: Sequence[Path], devices: Sequence[Device], plan: Plan, say: Say, *, wait: bool = True
+) -> Result:
     """Run the plan; devices are opened and closed here.
 
     Args:
@@ -60,6 +63,7 @@ def measure(artifacts: Sequence[Path], devices: Sequence[Device], plan: Plan, sa
         devices: closed.
         plan: see `Plan`.
         say: is told each launch as it begins.
+        wait: for whoever else measures on a device, instead of failing.
 
     Raises:
         UserError, SetupError: an artifact cannot be read or run, a device cannot be used.
@@ -71,6 +75,7 @@ def measure(artifacts: Sequence[Path], devices: Sequence[Device], plan: Plan, sa
     for device in devices:
         with device:
             _install(agent, device)
+            _lock(device, say, wait=wait)
             facts[device.label] = device.facts()
             measurements += _measure_on(device, subjects, plan, say)
     return Result(
@@ -112,6 +117,22 @@ def _install(agent: Bundle, device: Device) -> None:
         file.write(agent.content)
         file.flush()
         device.install_agent(Path(file.name))
+
+
+def _lock(device: Device, say: Say, *, wait: bool) -> None:
+    """Have the device to ourselves until it is closed.
+
+    Raises:
+        SetupError: another measures there, and we may not wait.
+    """
+    owner = this_process()
+    holder = device.lock(owner, wait=False)
+    if holder is None:
+        return
+    if not wait:
+        raise SetupError(f"{device.label}: another benchmark measures there: {holder}", Exit.BUSY)
+    say(f"waiting for {device.label}, where another benchmark measures: {holder}")
+    device.lock(owner, wait=True)
 
 
 def _measure_on(

@@ -32,9 +32,12 @@ class Exit(IntEnum):
     EMULATOR = 24  # the emulator could not be set up
     IMAGE = 25  # an image that cannot be read
     MISSING_EXTRA = 26  # an optional package is not installed
+    PROFILE = 27  # no such device profile, or one that cannot be read
+    PAIRS = 28  # pairs of counts and latency that no profile can be fitted on
     UNREACHABLE = 30  # a board that does not answer, or does not let us in
     CONNECTION_LOST = 31  # in mid-run
     BOARD = 32  # reached, but not fit: Python, machine, disk, wheels
+    BUSY = 33  # another benchmark holds the device's lock
     INTERRUPTED = 130
 
 

@@ -6,7 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,14 @@ def save_tiny_onnx(path: Path, batch: int | str = 1) -> Path:
     onnx.checker.check_model(model)
     path.write_bytes(model.SerializeToString())
     return path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_lock() -> Iterator[None]:
+    """Tests neither wait for what other people measure on this machine nor make them wait."""
+    with tempfile.TemporaryDirectory(prefix="evit-lock-") as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EVIT_LOCK_FOLDER", folder)
+        yield
 
 
 @pytest.fixture

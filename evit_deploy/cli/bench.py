@@ -52,6 +52,7 @@ def bench() -> None:
 @click.option("--chart", type=click.Path(path_type=Path), metavar="FILE.png", help="Draw the result.")
 @click.option("--json", "as_json", is_flag=True, help="The result on stdout instead of tables.")
 @click.option("--no-setup", is_flag=True, help="Fail rather than set up the emulator on first use.")
+@click.option("--no-wait", is_flag=True, help="Fail rather than wait for another benchmark on the device.")
 @verbosity_options
 def run(
     artifacts: tuple[Path, ...],
@@ -65,6 +66,7 @@ def run(
     chart: Path | None,
     as_json: bool,
     no_setup: bool,
+    no_wait: bool,
     quiet: bool,
     verbose: bool,
 ) -> None:
@@ -81,7 +83,7 @@ def run(
         _check_chart(chart)
     _prepare_emulator(devices, reporter, allowed=not no_setup)
     plan = replace(_plan(quick, launches), threads=threads, cores=cores, interpreter=interpreter)
-    result = _measure(paths, devices, plan, reporter)
+    result = _measure(paths, devices, plan, reporter, wait=not no_wait)
     _detail(result, reporter)
     path = output or _default_output(result)
     write_result(result, path)
@@ -192,11 +194,13 @@ def _set_up(reporter: Reporter, mirror: str | None) -> None:
     reporter.say(f"the emulator is set up: {emulator.folder}")
 
 
-def _measure(paths: list[Path], devices: list[Device], plan: Plan, reporter: Reporter) -> Result:
+def _measure(
+    paths: list[Path], devices: list[Device], plan: Plan, reporter: Reporter, *, wait: bool
+) -> Result:
     from evit_deploy.benchmarks.measure import measure
 
     with reporter.progress("measuring", plan.steps(devices, len(paths))) as step:
-        return measure(paths, devices, plan, step)
+        return measure(paths, devices, plan, step, wait=wait)
 
 
 def _detail(result: Result, reporter: Reporter) -> None:

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from evit_deploy.errors import EvitError, Exit, SetupError, UserError
+from evit_deploy.lock import Owner
 
 D = TypeVar("D", bound="Device")
 
@@ -66,6 +67,24 @@ class Device(abc.ABC):
         Raises:
             UserError, SetupError: what the agent found wrong, or how its process died.
         """
+
+    def lock(self, owner: Owner, *, wait: bool) -> Owner | None:
+        """Take the lock that lies on the device itself, so that nobody else measures there meanwhile.
+
+        Asked between `open` and the first launch, after `install_agent`; held until `close`, or until this
+        process or the connection is gone. A process that lives on the device for as long as the connection
+        holds it: the agent itself will, called as in `agent.hold`.
+
+        Args:
+            owner: what others are told who have to wait.
+            wait: sleep until the lock is free; nothing may be polled on the device meanwhile.
+
+        Returns:
+            None: it is ours. Only where `wait` is False: the owner who has it.
+
+        Here, for devices that others cannot disturb: nothing to hold.
+        """
+        return None
 
     def facts(self) -> dict[str, Any]:
         """What the device is: kernel, processor, cores and their features, governor, temperature ..."""

@@ -12,6 +12,8 @@ from typing import Any
 
 from evit_deploy.devices.base import AGENT_ENVIRONMENT, AGENT_FILE, JOB_FILE, RESULT_FILE, Device
 from evit_deploy.devices.launch import launch_agent
+from evit_deploy.errors import Exit, SetupError
+from evit_deploy.lock import FOLDER_VARIABLE, DeviceLock, Owner
 
 
 class LocalDevice(Device):
@@ -24,6 +26,7 @@ class LocalDevice(Device):
     def __init__(self) -> None:
         self._folder: Path | None = None
         self._names: dict[str, Path] = {}
+        self._lock = DeviceLock()
 
     def open(self) -> None:
         """See `Device.open`."""
@@ -31,6 +34,7 @@ class LocalDevice(Device):
 
     def close(self) -> None:
         """See `Device.close`."""
+        self._lock.release()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None
@@ -44,6 +48,21 @@ class LocalDevice(Device):
     def install_agent(self, path: Path) -> None:
         """See `Device.install_agent`."""
         shutil.copyfile(path, self._opened() / AGENT_FILE)
+
+    def lock(self, owner: Owner, *, wait: bool) -> Owner | None:
+        """See `Device.lock`.
+
+        Raises:
+            SetupError: the lock file cannot be opened.
+        """
+        try:
+            return self._lock.take(owner, wait=wait)
+        except OSError as error:
+            raise SetupError(
+                f"{self.label}: the lock {error.filename} cannot be opened: {error.strerror}; see "
+                f"{FOLDER_VARIABLE} in docs/devices.md",
+                Exit.DEVICE,
+            ) from error
 
     def run_agent(self, job: Mapping[str, Any]) -> dict[str, Any]:
         """See `Device.run_agent`."""
