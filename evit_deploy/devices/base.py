@@ -10,7 +10,7 @@ import abc
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, TypeVar
 
 from evit_deploy.errors import EvitError, Exit, SetupError, UserError
@@ -33,12 +33,14 @@ class Device(abc.ABC):
     """A place to run the agent.
 
     `name` is what the user writes ("local", "qemu:cortex-a76"), `label` what tables show. An `emulated`
-    device counts instructions; its clock means nothing.
+    device counts instructions; its clock means nothing. `choices` are the "cores" and "threads" that its
+    entry in evit.toml asks for.
     """
 
     name: str
     label: str
     emulated: bool
+    choices: Mapping[str, Any] = MappingProxyType({})
 
     @abc.abstractmethod
     def open(self) -> None:
