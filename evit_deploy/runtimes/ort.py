@@ -1,4 +1,4 @@
-"""ONNX files through ONNX Runtime's CPU provider, at its default (full) optimisation level.
+"""ONNX files through ONNX Runtime's CPU provider, at its default (full) optimisation level unless told.
 
 The wheel of ONNX Runtime 1.31 sends telemetry by default on Linux: during long runs it starts four more
 threads, opens sockets and writes under the user's cache. That is somebody else's data and our noise: counted
@@ -18,12 +18,21 @@ from typing import Any
 
 from evit_deploy.errors import Exit, SetupError
 from evit_deploy.runtimes.base import DYNAMIC, Feeds, Outputs, Runner, TensorInfo, unreadable
+from evit_deploy.runtimes.options import DEFAULTS, RuntimeOptions, require_kleidiai
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 # ONNX Runtime's type names that differ from numpy's.
 _DTYPES = {"float": "float32", "double": "float64", "float16": "float16", "bool": "bool", "string": "object"}
 _LOG_ERRORS_ONLY = 3
+# Our name of an optimisation level -> ONNX Runtime's.
+_LEVELS = {
+    "disabled": "ORT_DISABLE_ALL",
+    "basic": "ORT_ENABLE_BASIC",
+    "extended": "ORT_ENABLE_EXTENDED",
+    "all": "ORT_ENABLE_ALL",
+}
+_NO_KLEIDIAI = "mlas.disable_kleidiai"
 
 
 def load_onnxruntime() -> Any:
@@ -46,20 +55,17 @@ class OrtRunner(Runner):
 
     Raises:
         UserError: the file is no ONNX model that this runtime can run.
-        SetupError: ONNX Runtime is not installed.
+        SetupError: ONNX Runtime is not installed, or has no such option.
     """
 
     name = "onnxruntime"
 
-    def __init__(self, path: Path, *, threads: int = 1) -> None:
+    def __init__(self, path: Path, *, threads: int = 1, options: RuntimeOptions = DEFAULTS) -> None:
         ort = load_onnxruntime()
         self.version = str(ort.__version__)
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = _LOG_ERRORS_ONLY
+        settings = _session_options(ort, threads, options)
         try:
-            self._session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            self._session = ort.InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
         except Exception as error:  # the binding has a dozen exception types and no common base
             raise unreadable(path, error) from error
         self.inputs = tuple(_tensor_info(node) for node in self._session.get_inputs())
@@ -91,6 +97,28 @@ class OrtRunner(Runner):
         """See `Runner.close`."""
         self._binding = None
         self._session = None
+
+
+def _session_options(ort: Any, threads: int, options: RuntimeOptions) -> Any:
+    """ONNX Runtime's SessionOptions.
+
+    Raises:
+        SetupError: this build cannot switch KleidiAI.
+    """
+    settings = ort.SessionOptions()
+    settings.intra_op_num_threads = threads
+    settings.inter_op_num_threads = 1
+    settings.log_severity_level = _LOG_ERRORS_ONLY
+    if options.ort_optimization is not None:
+        settings.graph_optimization_level = getattr(
+            ort.GraphOptimizationLevel, _LEVELS[options.ort_optimization]
+        )
+    if options.ort_spinning is not None:
+        settings.add_session_config_entry("session.intra_op.allow_spinning", str(int(options.ort_spinning)))
+    if options.kleidiai is not None:
+        require_kleidiai(Path(ort.__file__).parent / "capi", str(ort.__version__), _NO_KLEIDIAI)
+        settings.add_session_config_entry(_NO_KLEIDIAI, str(int(not options.kleidiai)))
+    return settings
 
 
 def _tensor_info(node: Any) -> TensorInfo:
