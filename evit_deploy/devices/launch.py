@@ -32,11 +32,11 @@ def launch_agent(
     done = run_child(command, environment=environment, folder=folder)
     answer = read_answer(folder)
     if answer is None:
-        raise _died(done.returncode, done.stderr, job, names, label)
+        raise agent_died(done.returncode, done.stderr, job, names, label)
     return unpack_answer(answer, names)
 
 
-def _died(
+def agent_died(
     code: int, stderr: bytes, job: Mapping[str, Any], names: Mapping[str, Path], label: str
 ) -> SetupError:
     """The error for an agent that wrote no result."""

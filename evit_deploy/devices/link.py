@@ -44,7 +44,7 @@ class Link(abc.ABC):
 
     @abc.abstractmethod
     def explain(self, code: int, stderr: str) -> SetupError | None:
-        """The error behind a failed command line, if the link is at fault; None where `remote` itself failed."""
+        """The error behind a failed command line if the link is at fault; None where `remote` itself is."""
 
 
 def run_on(link: Link, remote: str, given: bytes = b"") -> str:
