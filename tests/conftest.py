@@ -18,6 +18,8 @@ RunBench = Callable[..., "subprocess.CompletedProcess[str]"]
 
 # Set before any test imports onnxruntime, whose wheel sends telemetry by default.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+# The names of devices that a developer has of their own are none of the tests'.
+os.environ["EVIT_CONFIG"] = os.devnull
 
 
 def save_tiny_onnx(path: Path, batch: int | str = 1) -> Path:

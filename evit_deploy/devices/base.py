@@ -54,6 +54,15 @@ class Device(abc.ABC):
     def close(self) -> None:
         """Remove what was pushed and disconnect."""
 
+    def reach(self) -> None:
+        """Find out in seconds whether the device can be used now; nothing on it is changed.
+
+        Raises:
+            SetupError: it cannot, and why.
+        """
+        with self:
+            pass
+
     @abc.abstractmethod
     def push(self, path: Path) -> str:
         """Make a file available to the agent; the value is its name there."""

@@ -97,6 +97,13 @@ class BoardDevice(Device):
             self.close()
             raise
 
+    def reach(self) -> None:
+        """See `Device.reach`. Log in and out; no environment is made."""
+        try:
+            self._link.open()
+        finally:
+            self._link.close()
+
     def close(self) -> None:
         """See `Device.close`. The board removes the run's folder itself, also where we cannot ask for it."""
         try:

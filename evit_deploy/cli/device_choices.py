@@ -1,0 +1,36 @@
+"""Threads and cores of a run: the option, else what the devices' entries in evit.toml ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from evit_deploy.errors import Exit, UserError
+
+if TYPE_CHECKING:
+    from evit_deploy.devices import Device
+
+THREADS, CORES = 1, "auto"
+
+
+def choose(devices: Sequence[Device], threads: int | None, cores: str | None) -> tuple[int, str]:
+    """Threads and cores that hold for all devices of a run; an option that is not None decides.
+
+    Raises:
+        UserError: the devices' entries differ, and no option decides.
+    """
+    return (
+        int(_one(devices, "threads", THREADS) if threads is None else threads),
+        str(_one(devices, "cores", CORES) if cores is None else cores),
+    )
+
+
+def _one(devices: Sequence[Device], key: str, default: Any) -> Any:
+    values = {device.label: device.choices.get(key, default) for device in devices}
+    if len(set(values.values())) > 1:
+        wishes = ", ".join(f"{value} for {label}" for label, value in values.items())
+        raise UserError(
+            f"--{key} is not given and evit.toml says: {wishes}; give --{key}, or measure them one by one",
+            Exit.USAGE,
+        )
+    return next(iter(values.values()), default)
