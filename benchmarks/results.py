@@ -61,6 +61,8 @@ class Result:
     plan: dict[str, Any]
     devices: dict[str, dict[str, Any]]
     measurements: tuple[Measurement, ...]
+    # Of `evit-bench --predict`, apart from the measurements, so that nothing takes them for such.
+    predictions: tuple[dict[str, Any], ...] = ()
     schema: int = field(default=SCHEMA_VERSION)
 
     def as_dict(self) -> dict[str, Any]:
@@ -104,7 +106,8 @@ def result_from_dict(data: Mapping[str, Any]) -> Result:
     if data["schema"] != SCHEMA_VERSION:
         raise ValueError(f"schema {data['schema']}")
     measurements = tuple(_measurement_from_dict(m) for m in data["measurements"])
-    return Result(**{**data, "measurements": measurements})
+    predictions = tuple(data.get("predictions", ()))
+    return Result(**{**data, "measurements": measurements, "predictions": predictions})
 
 
 def _measurement_from_dict(data: Mapping[str, Any]) -> Measurement:

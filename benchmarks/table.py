@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from evit_deploy.benchmarks.predict import Prediction
+from evit_deploy.benchmarks.predict_table import PREDICTED, predicted_cell, predictions_note
 from evit_deploy.benchmarks.results import COUNT, LATENCY, Measurement, Result
 from evit_deploy.benchmarks.summary import summarize_count, summarize_latency
 
@@ -31,8 +33,8 @@ class Row:
     cells: Mapping[str, str]
 
 
-def print_result(result: Result, console: Console) -> None:
-    """Both tables, as far as there is something for them."""
+def print_result(result: Result, console: Console, predictions: Sequence[Prediction] = ()) -> None:
+    """Both tables, as far as there is something for them; predictions as a column of the second."""
     latencies, counts = result.of_kind(LATENCY), result.of_kind(COUNT)
     if latencies:
         _print("Latency of one inference", [latency_row(m) for m in latencies], console)
@@ -42,10 +44,14 @@ def print_result(result: Result, console: Console) -> None:
                 f"Not steady after warm-up: {', '.join(unsteady)}. Is the machine busy?", markup=False
             )
     if counts:
-        _print("Instructions of one inference, emulated", [count_row(m) for m in counts], console)
+        _print(
+            "Instructions of one inference, emulated", [count_row(m, predictions) for m in counts], console
+        )
         console.print(
             "Emulated: these are instructions, which repeat to 0.02 % or better; they are not milliseconds."
         )
+    if predictions:
+        console.print(predictions_note(predictions), markup=False)
 
 
 def latency_row(measurement: Measurement) -> Row:
@@ -65,10 +71,12 @@ def latency_row(measurement: Measurement) -> Row:
     return Row(measurement.subject.name, _device(measurement), cells)
 
 
-def count_row(measurement: Measurement) -> Row:
+def count_row(measurement: Measurement, predictions: Sequence[Prediction] = ()) -> Row:
     """Millions of instructions; `scalar` is integer arithmetic, branches and scalar floats."""
     count = summarize_count(measurement)
+    predicted = [p.predicted for p in predictions if p.is_of(measurement)]
     cells = {
+        PREDICTED: predicted_cell(predicted[0]) if predicted else _UNKNOWN,
         "instr M": _millions(count.total),
         "fp32 FMA M": _millions(count.of("simd_fma_fp32")),
         "fp16 FMA M": _millions(count.of("simd_fma_fp16")),

@@ -243,6 +243,7 @@ def verify(
 @click.option("-f", "--format", "formats", type=click.Choice(list(FORMAT_SUFFIXES)), multiple=True)
 @click.option("-r", "--resolution", callback=parse_resolution, metavar="SIZE|HxW")
 @click.option("-w", "--weights", default="random", show_default=True, metavar="auto|pretrained|random|PATH")
+@click.option("--upsample", type=click.Choice(["bicubic", "bilinear"]), default="bicubic", show_default=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=DEFAULT_FOLDER, show_default=True)
 @verbosity_options
 def plain(
@@ -250,6 +251,7 @@ def plain(
     formats: tuple[str, ...],
     resolution: tuple[int, int] | None,
     weights: str,
+    upsample: str,
     output: Path,
     quiet: bool,
     verbose: bool,
@@ -264,7 +266,7 @@ def plain(
     from evit_deploy.cli.export_table import print_exported
     from evit_deploy.exporters.plain import PLAIN_FORMATS, PLAIN_PIPELINE
 
-    settings = {"resolution": resolution, "weights": weights}
+    settings = {"resolution": resolution, "weights": weights, "upsample": upsample}
     jobs = _jobs(models or (DEFAULT_MODEL,), formats or tuple(FORMAT_SUFFIXES), output, reporter, settings)
     plain_jobs = [replace(j, pipeline=PLAIN_PIPELINE, formats=PLAIN_FORMATS, label="plain") for j in jobs]
     print_exported([_export(job, reporter) for job in plain_jobs])
