@@ -48,11 +48,25 @@ def _count(job: Job) -> dict[str, Any]:
     return count_pass(job)
 
 
+def _profile(job: Job) -> dict[str, Any]:
+    from evit_deploy.benchmarks.operator_passes import profile_pass
+
+    return profile_pass(job)
+
+
+def _operators(job: Job) -> dict[str, Any]:
+    from evit_deploy.benchmarks.operator_passes import operators_pass
+
+    return operators_pass(job)
+
+
 MODES: Mapping[str, Callable[[Job], dict[str, Any]]] = {
     "facts": _facts,
     "latency": _latency,
     "memory": _memory,
     "count": _count,
+    "profile": _profile,
+    "operators": _operators,
 }
 
 

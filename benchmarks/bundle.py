@@ -15,7 +15,19 @@ import evit_deploy
 from evit_deploy import benchmarks, runtimes
 
 _MAIN = "import sys\nfrom evit_deploy.benchmarks.agent import main\nsys.exit(main(sys.argv[1:]))\n"
-_BENCHMARKS = ("__init__", "agent", "cores", "environment", "passes", "samples")
+_BENCHMARKS = (
+    "__init__",
+    "agent",
+    "clusters",
+    "cores",
+    "environment",
+    "marking",
+    "operator_passes",
+    "passes",
+    "samples",
+    "state",
+    "sysfs",
+)
 _TOP = ("__init__", "artifact", "errors", "lock", "parity")
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip archive can say
 

@@ -1,4 +1,4 @@
-"""What may change a measurement: the machine, its cores, their governor, frequency and temperature.
+"""What a measurement depends on and what does not change while the machine is up: it, and its cores.
 
 Part of the agent, so it describes the machine on which the agent runs. Standard library only. What cannot be
 read is None or left out, never 0.
@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import os
 import platform
-import resource
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -47,23 +45,6 @@ def machine_facts() -> dict[str, Any]:
     }
 
 
-def machine_state(cores: Iterable[int]) -> dict[str, Any]:
-    """What may change from one moment to the next, on the cores that are used."""
-    used = list(cores)
-    return {
-        "governor": {str(c): _text(_CPU / f"cpu{c}/cpufreq/scaling_governor") for c in used},
-        "khz": {str(c): core_number(c, "cpufreq/scaling_cur_freq") for c in used},
-        "temperature_c": _temperature_c(),
-        "load_average": os.getloadavg()[0],
-    }
-
-
-def context_switches() -> dict[str, int]:
-    """Of this process so far. Involuntary ones during a measurement mean that somebody else was there."""
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return {"voluntary": usage.ru_nvcsw, "involuntary": usage.ru_nivcsw}
-
-
 def memory_bytes(field: str) -> int | None:
     """A field of /proc/self/status: "VmHWM" is the peak, "VmRSS" the present resident size."""
     for line in (_text(Path("/proc/self/status")) or "").splitlines():
@@ -79,12 +60,6 @@ def core_number(core: int, name: str) -> int | None:
     """A number from the core's folder in /sys."""
     text = _text(_CPU / f"cpu{core}" / name)
     return int(text) if text and text.isdigit() else None
-
-
-def core_strength(core: int) -> int | None:
-    """What orders clusters: the scheduler's capacity, else the top frequency; None where neither is known."""
-    capacity = core_number(core, "cpu_capacity")
-    return core_number(core, _MAX_KHZ) if capacity is None else capacity
 
 
 def _text(path: Path) -> str | None:
@@ -108,10 +83,3 @@ def _cpuinfo() -> list[dict[str, str]]:
 def _cpu_model(processor: dict[str, str]) -> str:
     part = processor.get("CPU part", "")
     return processor.get("model name") or _ARM_PARTS.get(part.lower()) or part or "unknown"
-
-
-def _temperature_c() -> float | None:
-    """The hottest thermal zone."""
-    zones = [_text(zone) for zone in Path("/sys/class/thermal").glob("thermal_zone*/temp")]
-    values = [int(zone) / 1000 for zone in zones if zone and zone.lstrip("-").isdigit()]
-    return max(values, default=None)

@@ -21,6 +21,7 @@ from evit_deploy.benchmarks.results import COUNT, LATENCY, Measurement, Result, 
 from evit_deploy.devices import Device
 from evit_deploy.errors import Exit, SetupError, UserError
 from evit_deploy.lock import this_process
+from evit_deploy.runtimes.options import DEFAULTS, RuntimeOptions, options_for
 
 Say = Callable[[str], None]
 
@@ -38,6 +39,7 @@ class Plan:
     threads: int = 1
     cores: str = "auto"
     interpreter: str = "auto"
+    options: RuntimeOptions = DEFAULTS
     warmup_runs: int = 5
     warmup_s: float = 0.5
     runs: int = 30
@@ -163,5 +165,6 @@ def _job(device: Device, path: Path, plan: Plan) -> dict[str, Any]:
     check = check_path(path)
     values = asdict(plan)
     del values["launches"], values["count_launches"]
+    values["options"] = options_for(path, plan.options)
     pushed_check = device.push(check) if check.is_file() else None
     return {**values, "graph": device.push(path), "check": pushed_check}

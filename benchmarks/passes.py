@@ -13,10 +13,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from evit_deploy.benchmarks.environment import context_switches, machine_state, memory_bytes
+from evit_deploy.benchmarks.environment import memory_bytes
 from evit_deploy.benchmarks.samples import Samples
+from evit_deploy.benchmarks.state import context_switches, machine_state
 from evit_deploy.errors import Exit, SetupError
-from evit_deploy.runtimes import Runner, load_runtime, open_runner
+from evit_deploy.runtimes import Runner, RuntimeOptions, load_runtime, open_runner
 
 Call = Callable[[], None]
 
@@ -38,11 +39,15 @@ class Subject:
 
     def __init__(self, job: Mapping[str, Any]) -> None:
         self._path = path = Path(job["graph"])
-        load_runtime(path, interpreter=job["interpreter"])
+        self._options: dict[str, Any] = job.get("options", {})
+        options = RuntimeOptions(**self._options)
+        load_runtime(path, interpreter=job["interpreter"], options=options)
         check = job["check"]
         self.idle_bytes = memory_bytes("VmRSS")
         begin = time.perf_counter_ns()
-        self.runner: Runner = open_runner(path, interpreter=job["interpreter"], threads=job["threads"])
+        self.runner: Runner = open_runner(
+            path, interpreter=job["interpreter"], threads=job["threads"], options=options
+        )
         self.load_ns = time.perf_counter_ns() - begin
         self._samples = Samples(None if check is None else Path(check), job["seed"])
         self.call = self.runner.bind(self._samples.feeds(self.runner))
@@ -67,7 +72,7 @@ class Subject:
         """What every pass reports; the comparison comes last since it allocates memory of its own."""
         runner = self.runner
         return {
-            "runtime": {"name": runner.name, "version": runner.version},
+            "runtime": {"name": runner.name, "version": runner.version, "options": self._options},
             "inputs": [info.as_dict() for info in runner.inputs],
             "outputs": [info.as_dict() for info in runner.outputs],
             "parity": self._samples.compare(runner.fetch()),

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from evit_deploy.artifact import format_of
 from evit_deploy.errors import Exit, SetupError, UserError
 
 ORT_OPTIMIZATIONS = ("disabled", "basic", "extended", "all")
-# Which field is for which format.
-ORT_FIELDS = ("ort_spinning", "ort_optimization", "kleidiai")
-TFLITE_FIELDS = ("xnnpack", "fp16")
+# Format -> the fields that are for it.
+FIELDS: Mapping[str, tuple[str, ...]] = {
+    "onnx": ("ort_spinning", "ort_optimization", "kleidiai"),
+    "tflite": ("xnnpack", "fp16"),
+}
 # What XNNPACK needs for float16 arithmetic, as /proc/cpuinfo calls it; without, it quietly stays at float32.
 _FP16_FEATURES: Mapping[str, tuple[str, ...]] = {"aarch64": ("asimdhp",), "x86_64": ("avx2", "f16c")}
 
@@ -44,13 +47,36 @@ class RuntimeOptions:
         if self.fp16 and self.xnnpack is False:
             raise UserError("float16 arithmetic is XNNPACK's: it cannot be had with XNNPACK off")
 
-    def given(self, *names: str) -> dict[str, Any]:
-        """Those of some fields (of all, where none is named) that are not left to the runtime."""
-        wanted = names or tuple(field.name for field in fields(self))
-        return {name: value for name, value in asdict(self).items() if name in wanted and value is not None}
+    def given(self) -> dict[str, Any]:
+        """Those that are not left to the runtime."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 DEFAULTS = RuntimeOptions()
+
+
+def options_for(path: Path, options: RuntimeOptions) -> dict[str, Any]:
+    """The given ones that concern a file of this format.
+
+    Raises:
+        UserError: the file is of no known format.
+    """
+    fields = FIELDS[format_of(path)]
+    return {name: value for name, value in options.given().items() if name in fields}
+
+
+def refuse_unused(options: RuntimeOptions, paths: Sequence[Path]) -> None:
+    """Refuse options that concern none of the files.
+
+    Raises:
+        UserError: there are some.
+    """
+    used = {name for path in paths for name in options_for(path, options)}
+    for name in options.given():
+        if name not in used:
+            wanted = next(form for form, fields in FIELDS.items() if name in fields)
+            option = name.replace("_", "-")
+            raise UserError(f"--{option} is for .{wanted} files, and there is none to measure")
 
 
 def require_fp16() -> None:

@@ -63,7 +63,7 @@ class OrtRunner(Runner):
     def __init__(self, path: Path, *, threads: int = 1, options: RuntimeOptions = DEFAULTS) -> None:
         ort = load_onnxruntime()
         self.version = str(ort.__version__)
-        settings = _session_options(ort, threads, options)
+        settings = self._settings(ort, threads, options)
         try:
             self._session = ort.InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
         except Exception as error:  # the binding has a dozen exception types and no common base
@@ -71,6 +71,10 @@ class OrtRunner(Runner):
         self.inputs = tuple(_tensor_info(node) for node in self._session.get_inputs())
         self.outputs = tuple(_tensor_info(node) for node in self._session.get_outputs())
         self._binding: Any = None
+
+    def _settings(self, ort: Any, threads: int, options: RuntimeOptions) -> Any:
+        """ONNX Runtime's SessionOptions; ort_profile.py adds to them."""
+        return _session_options(ort, threads, options)
 
     def bind(self, feeds: Feeds) -> Callable[[], None]:
         """See `Runner.bind`. Outputs stay in the runtime's own memory until `fetch`."""

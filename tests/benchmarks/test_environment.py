@@ -16,12 +16,6 @@ def test_facts_are_plain_json_and_of_this_machine() -> None:
     assert facts["memory_bytes"] > 1 << 20
 
 
-def test_state_names_the_cores_that_are_used() -> None:
-    state = environment.machine_state([0])
-    assert list(state["governor"]) == list(state["khz"]) == ["0"]
-    assert state["load_average"] >= 0
-
-
 def test_memory_of_this_process() -> None:
     peak, now = environment.memory_bytes("VmHWM"), environment.memory_bytes("VmRSS")
     assert peak is not None

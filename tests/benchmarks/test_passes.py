@@ -11,6 +11,7 @@ import pytest
 
 from evit_deploy.benchmarks.bundle import bundle_agent
 from evit_deploy.benchmarks.passes import is_steady
+from evit_deploy.benchmarks.state import machine_state
 from evit_deploy.devices import LocalDevice
 from evit_deploy.errors import Exit, SetupError, UserError
 
@@ -41,9 +42,16 @@ def test_latency(device: LocalDevice, tiny_onnx: Path) -> None:
     assert all(isinstance(ns, int) and ns > 0 for ns in result["samples_ns"])
     assert result["load_ns"] > result["first_ns"] > 0
     assert result["cores"] == [max(os.sched_getaffinity(0))]
-    assert set(result["before"]) == {"governor", "khz", "temperature_c", "load_average"}
+    assert set(result["before"]) == set(result["after"]) == set(machine_state([]))
     assert result["context_switches"]["voluntary"] >= 0
     assert result["runtime"]["name"] == "onnxruntime"
+
+
+def test_options_reach_the_runtime_and_the_result(device: LocalDevice, tiny_onnx: Path) -> None:
+    options = {"ort_optimization": "disabled", "ort_spinning": False}
+    assert launch(device, tiny_onnx, "memory", options=options)["runtime"]["options"] == options
+    with pytest.raises(UserError, match="optimisation level 'most'"):
+        launch(device, tiny_onnx, "memory", options={"ort_optimization": "most"})
 
 
 def test_memory(device: LocalDevice, tiny_tflite: Path) -> None:

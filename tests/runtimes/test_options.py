@@ -10,7 +10,7 @@ import pytest
 
 from evit_deploy.errors import EvitError, Exit, SetupError, UserError
 from evit_deploy.runtimes import ORT_OPTIMIZATIONS, Runner, RuntimeOptions, open_runner
-from evit_deploy.runtimes.options import require_fp16, require_kleidiai
+from evit_deploy.runtimes.options import options_for, refuse_unused, require_fp16, require_kleidiai
 from evit_deploy.runtimes.ort import _LEVELS, _session_options, load_onnxruntime
 
 
@@ -102,7 +102,15 @@ def test_kleidiai_needs_a_build_that_knows_the_key(tmp_path: Path, monkeypatch: 
         require_kleidiai(tmp_path, "1.20", "mlas.disable_kleidiai")
 
 
-def test_only_what_was_given_is_recorded() -> None:
+def test_a_file_gets_the_options_for_its_format_and_no_default() -> None:
     options = RuntimeOptions(ort_spinning=False, xnnpack=True)
     assert options.given() == {"ort_spinning": False, "xnnpack": True}
-    assert options.given("xnnpack", "fp16") == {"xnnpack": True}
+    assert options_for(Path("x.onnx"), options) == {"ort_spinning": False}
+    assert options_for(Path("x.tflite"), options) == {"xnnpack": True}
+
+
+def test_an_option_for_none_of_the_files_is_refused() -> None:
+    options = RuntimeOptions(ort_spinning=False)
+    refuse_unused(options, [Path("x.tflite"), Path("x.onnx")])
+    with pytest.raises(UserError, match=r"--ort-spinning is for \.onnx files"):
+        refuse_unused(options, [Path("x.tflite")])
