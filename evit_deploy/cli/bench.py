@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from evit_deploy import __version__
+from evit_deploy.cli.bench_calibrate import calibrate
+from evit_deploy.cli.bench_devices import devices
+from evit_deploy.cli.bench_predict import add_predictions, profile_for
 from evit_deploy.cli.common import DefaultGroup, Reporter, reporter_of, run_command, verbosity_options
+from evit_deploy.cli.device_choices import choose
+from evit_deploy.cli.runtime_options import runtime_options, runtime_options_of
 from evit_deploy.errors import Exit, UserError
 
 if TYPE_CHECKING:
     from evit_deploy.benchmarks.measure import Plan
+    from evit_deploy.benchmarks.predict import Prediction
     from evit_deploy.benchmarks.results import Result
     from evit_deploy.devices import Device
 
@@ -34,60 +41,76 @@ def bench() -> None:
 
     \b
     Devices:
-      arm-cpu     this machine if it is aarch64, else EVIT_ARM_TARGET, else qemu:cortex-a76
+      arm-cpu     EVIT_ARM_TARGET, else evit.toml's, else this machine if it is aarch64, else qemu:cortex-a76
       local       this machine, whatever it is
-      qemu:CORE   emulated; CORE is cortex-a53, cortex-a72, cortex-a76 or neoverse-n1
+      NAME        a name from evit.toml
+      ssh://U@H   a board
+      qemu:CORE   emulated; CORE is cortex-a53, cortex-a72, cortex-a76 or neoverse-n1; CORE,CORE is both
     """
 
 
 @bench.command()
 @click.argument("artifacts", nargs=-1, type=click.Path(path_type=Path), metavar="[ARTIFACT]...")
 @click.option("-d", "--device", "names", multiple=True, metavar="NAME", help="Default: arm-cpu. Repeatable.")
-@click.option("-t", "--threads", type=click.IntRange(1), default=1, show_default=True, metavar="N")
-@click.option("--cores", default="auto", metavar="auto|big|little|0-3", help="Cores to pin to; not emulated.")
+@click.option("-t", "--threads", type=click.IntRange(1), metavar="N", help="Default: evit.toml's, else 1.")
+@click.option("--cores", metavar="auto|big|mid|little|0-3", help="Cores to pin to.")
 @click.option("--launches", type=click.IntRange(1), metavar="N", help="Default: 5; emulated: 1.")
 @click.option("--quick", is_flag=True, help="A first look: 2 shorter launches.")
 @click.option("--interpreter", type=click.Choice(INTERPRETERS), default="auto", help="For TFLite files.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Default: results/bench-TIME.json.")
 @click.option("--chart", type=click.Path(path_type=Path), metavar="FILE.png", help="Draw the result.")
+@click.option(
+    "--predict", metavar="PROFILE", help="Emulated: also a device's latency; a profile's name or file."
+)
 @click.option("--json", "as_json", is_flag=True, help="The result on stdout instead of tables.")
 @click.option("--no-setup", is_flag=True, help="Fail rather than set up the emulator on first use.")
 @click.option("--no-wait", is_flag=True, help="Fail rather than wait for another benchmark on the device.")
+@runtime_options
 @verbosity_options
 def run(
     artifacts: tuple[Path, ...],
     names: tuple[str, ...],
-    threads: int,
-    cores: str,
+    threads: int | None,
+    cores: str | None,
     launches: int | None,
     quick: bool,
     interpreter: str,
     output: Path | None,
     chart: Path | None,
+    predict: str | None,
     as_json: bool,
     no_setup: bool,
     no_wait: bool,
     quiet: bool,
     verbose: bool,
+    **runtime: Any,
 ) -> None:
     """Measure artifacts: the default command."""
     from evit_deploy.artifact import find_artifacts
     from evit_deploy.benchmarks.results import write_result
-    from evit_deploy.devices import ARM_CPU, resolve
+    from evit_deploy.devices import ARM_CPU, resolve_all
+    from evit_deploy.runtimes.options import refuse_unused
 
     reporter = reporter_of(quiet, verbose)
     paths = list(artifacts) or find_artifacts()
-    devices = [resolve(name) for name in dict.fromkeys(names or (ARM_CPU,))]
+    devices = resolve_all(names or (ARM_CPU,))
+    threads, cores = choose(devices, threads, cores)
     _refuse_for_emulated(devices, threads, cores)
+    options = runtime_options_of(runtime)
+    refuse_unused(options, paths)
     if chart is not None:
         _check_chart(chart)
+    profile = profile_for(predict, devices)
     _prepare_emulator(devices, reporter, allowed=not no_setup)
-    plan = replace(_plan(quick, launches), threads=threads, cores=cores, interpreter=interpreter)
+    plan = replace(
+        _plan(quick, launches), threads=threads, cores=cores, interpreter=interpreter, options=options
+    )
     result = _measure(paths, devices, plan, reporter, wait=not no_wait)
     _detail(result, reporter)
+    result, predictions = add_predictions(result, profile, reporter)
     path = output or _default_output(result)
     write_result(result, path)
-    _show(result, as_json)
+    _show(result, as_json, predictions)
     reporter.say(f"result: {path}")
     if chart is not None:
         from evit_deploy.benchmarks.chart import draw_chart
@@ -128,20 +151,8 @@ def show(artifact: Path, image: Path | None, output: Path | None, quiet: bool, v
     reporter.say(f"picture: {path}")
 
 
-@bench.command()
-@verbosity_options
-def devices(quiet: bool, verbose: bool) -> None:
-    """List the devices, and what "arm-cpu" means here."""
-    from evit_deploy.devices import ARM_CPU, find_emulator, known_devices, resolve
-
-    reporter_of(quiet, verbose)
-    emulator = find_emulator()
-    for name in known_devices():
-        device = resolve(name)
-        notes = [f"= {device.name}"] if name == ARM_CPU else []
-        if device.emulated:
-            notes.append("emulated" if emulator else "emulated; not set up, see 'evit-bench setup'")
-        click.echo(f"{name:18} {'; '.join(notes)}".rstrip())
+bench.add_command(calibrate)
+bench.add_command(devices)
 
 
 def _refuse_for_emulated(devices: list[Device], threads: int, cores: str) -> None:
@@ -222,14 +233,14 @@ def _default_output(result: Result) -> Path:
     return Path("results") / f"bench-{stamp}.json"
 
 
-def _show(result: Result, as_json: bool) -> None:
+def _show(result: Result, as_json: bool, predictions: Sequence[Prediction]) -> None:
     from evit_deploy.benchmarks.table import print_result
     from evit_deploy.cli.common import stdout_console
 
     if as_json:
         click.echo(json.dumps(result.as_dict(), sort_keys=True))
     else:
-        print_result(result, stdout_console())
+        print_result(result, stdout_console(), predictions)
 
 
 def main() -> None:
