@@ -52,5 +52,5 @@ $(VENV)/.installed: setup.cfg pyproject.toml constraints.txt
 	  { $(BIN)/pip install --quiet -c constraints.txt uv && \
 	    $(BIN)/uv pip install --python $(BIN)/python --torch-backend cpu -c constraints.txt 'torch==$(TORCH)'; }; \
 	fi
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[export,report,dev]'
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[export,report,adb,dev]'
 	touch $@

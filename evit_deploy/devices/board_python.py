@@ -86,8 +86,7 @@ def find_python(link: Link, given: str | None = None) -> str:
     wanted = f"{given} is not one" if given else "none is on the PATH"
     raise SetupError(
         f"{link.label}: the agent needs Python {OLDEST[0]}.{OLDEST[1]} or newer with its whole standard "
-        f"library: {wanted} (found: {seen}); install one there ('sudo apt-get install python3'), or name it "
-        "with EVIT_BOARD_PYTHON=PATH",
+        f"library: {wanted} (found: {seen}); {link.python_advice}, or name it with EVIT_BOARD_PYTHON=PATH",
         Exit.BOARD,
     )
 

@@ -17,11 +17,13 @@ class Link(abc.ABC):
     """A way to one board.
 
     `label` is how messages name the board. `folder` is where our things lie on it; None leaves that to the
-    board's own user: evit-deploy in XDG_CACHE_HOME, else in ~/.cache.
+    board's own user: evit-deploy in XDG_CACHE_HOME, else in ~/.cache. `python_advice` is what to do where
+    the board has no Python for the agent.
     """
 
     label: str
     folder: str | None = None
+    python_advice = "install one there ('sudo apt-get install python3')"
 
     @abc.abstractmethod
     def open(self) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from evit_deploy.devices.adb import adb_device
 from evit_deploy.devices.base import Device
 from evit_deploy.devices.board import BoardSettings, settings_from_environment
 from evit_deploy.devices.config import Config, DeviceEntry, load_config
@@ -52,6 +53,10 @@ def _ssh(entry: DeviceEntry) -> list[Device]:
     return [ssh_device(entry.target, board_settings(entry), entry.ssh_options)]
 
 
+def _adb(entry: DeviceEntry) -> list[Device]:
+    return [adb_device(entry.target, board_settings(entry))]
+
+
 _RUN_KEYS = ("cores", "threads")
 _BOARD_KEYS = (*_RUN_KEYS, "environment", "python")
 # What stands before the first colon of a target. Each kind of device adds a line.
@@ -59,6 +64,7 @@ SCHEMES: Mapping[str, Scheme] = {
     LOCAL: Scheme(_local, _RUN_KEYS),
     "qemu": Scheme(_emulated),
     "ssh": Scheme(_ssh, (*_BOARD_KEYS, "ssh_options")),
+    "adb": Scheme(_adb, _BOARD_KEYS),
 }
 
 

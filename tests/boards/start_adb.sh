@@ -1,0 +1,12 @@
+#!/bin/sh
+# start_adb.sh QEMU ROOT SIZE PATH: run adbd as an aarch64 board's root, on port 5555 of the namespace's own loopback.
+#
+# Also in a network namespace of its own: adbd listens on every address and asks nobody who they are. /data is a
+# file system of SIZE, PATH that of the board's programs.
+set -eu
+qemu=$1 root=$2 size=$3 path=$4
+. "${0%/*}/mounts.sh"
+ip link set lo up
+mount -t tmpfs -o "size=$size" tmpfs "$root/data"
+mkdir -p "$root/data/local/tmp"
+exec chroot "$root" /usr/bin/env -i "PATH=$path" SHELL=/bin/sh HOME=/tmp QEMU_CPU=cortex-a76 /usr/sbin/adbd
