@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from evit_deploy.benchmarks.conditions import conditions
 from evit_deploy.benchmarks.cores import AUTO, pin
 from evit_deploy.benchmarks.environment import machine_facts
 from evit_deploy.errors import EvitError
@@ -26,7 +27,11 @@ HOLD = "hold"
 
 
 def _facts(job: Job) -> dict[str, Any]:
-    return machine_facts()
+    return machine_facts(libraries=job.get("libraries", True))
+
+
+def _conditions(job: Job) -> dict[str, Any]:
+    return conditions()
 
 
 # numpy and the runtimes start threads when they are imported, so they come after the pinning.
@@ -62,12 +67,15 @@ def _operators(job: Job) -> dict[str, Any]:
 
 MODES: Mapping[str, Callable[[Job], dict[str, Any]]] = {
     "facts": _facts,
+    "conditions": _conditions,
     "latency": _latency,
     "memory": _memory,
     "count": _count,
     "profile": _profile,
     "operators": _operators,
 }
+# About the whole machine.
+UNPINNED = ("facts", "conditions")
 
 
 def hold(how: str, owner: Owner) -> int:
@@ -117,8 +125,8 @@ def main(arguments: list[str]) -> int:
 
 
 def _do(job: Job) -> dict[str, Any]:
-    if job["mode"] == "facts":
-        return _facts(job)
+    if job["mode"] in UNPINNED:
+        return MODES[job["mode"]](job)
     cores = pin(job.get("cores", AUTO), job["threads"])
     return {**MODES[job["mode"]](job), "cores": cores}
 

@@ -103,7 +103,7 @@ class QemuDevice(Device):
 
     def facts(self) -> dict[str, Any]:
         """See `Device.facts`; with the versions of the emulator's parts, and without what is the host's."""
-        facts = super().facts()
+        facts = self.run_agent({"mode": "facts", "libraries": False})
         assert self._emulator is not None
         own = {name: facts[name] for name in ("machine", "python", "cpu_models", "features")}
         return {**own, "core": self.core, "emulator": self._emulator.stamp}
