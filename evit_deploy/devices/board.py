@@ -26,7 +26,7 @@ from evit_deploy.devices.board_python import BoardPython, describe_python, find_
 from evit_deploy.devices.board_wheels import Say, fetch_wheels
 from evit_deploy.devices.keeper import Keeper
 from evit_deploy.devices.launch import agent_died
-from evit_deploy.devices.link import Link
+from evit_deploy.devices.link import Link, last_line
 from evit_deploy.errors import Exit, SetupError, UserError
 from evit_deploy.lock import Owner
 
@@ -131,7 +131,11 @@ class BoardDevice(Device):
     def lock(self, owner: Owner, *, wait: bool) -> Owner | None:
         """See `Device.lock`."""
         arguments = ["hold", "wait" if wait else "try", json.dumps(owner.as_dict())]
-        answer = json.loads(self._ask_agent("hold", arguments)["answer"] or '{"error": "the agent failed"}')
+        reply = self._ask_agent("hold", arguments)
+        if not reply["answer"]:
+            reason = last_line(reply["stderr"])
+            raise SetupError(f"{self.label}: the agent cannot hold the lock: {reason}", Exit.DEVICE)
+        answer = json.loads(reply["answer"])
         if "error" in answer:
             raise SetupError(f"{self.label}: {answer['error']}", Exit.DEVICE)
         return None if answer["holder"] is None else Owner(**answer["holder"])

@@ -20,7 +20,8 @@ _LOOK = """\
 for name in {names}; do
   path=$(command -v "$name") || continue
   "$path" -S -c 'import ctypes, hashlib, json, sys, zipfile
-print("%d.%d" % sys.version_info[:2], sys.executable)' 2>/dev/null
+print("%d.%d" % sys.version_info[:2], sys.executable)
+sys.exit(sys.version_info[:2] < {oldest})' 2>/dev/null && break
 done
 true
 """
@@ -77,7 +78,8 @@ def find_python(link: Link, given: str | None = None) -> str:
     names = (
         [given] if given else ["python3", *(f"python3.{n}" for n in range(_NEWEST_KNOWN, OLDEST[1] - 1, -1))]
     )
-    said = run_on(link, "sh", _LOOK.replace("{names}", shlex.join(names)).encode())
+    script = _LOOK.replace("{names}", shlex.join(names)).replace("{oldest}", str(OLDEST))
+    said = run_on(link, "sh", script.encode())
     found = [line.split(maxsplit=1) for line in said.splitlines() if line[:1].isdigit()]
     for version, path in found:
         if tuple(map(int, version.split("."))) >= OLDEST:

@@ -165,26 +165,32 @@ class Keeper:
                 preexec_fn=_die_with_parent,
             )
         _wait(child)
-        said = (self.run / "stderr").read_bytes()[-2000:].decode(errors="replace")
         text = answer.read_text() if answer.is_file() else None
-        return {"code": child.returncode, "stderr": said, "answer": text}
+        return {"code": child.returncode, "stderr": self._said(), "answer": text}
 
     def do_hold(self, request: dict[str, Any]) -> dict[str, Any]:
         """Start what holds the device's lock until its stdin ends, as it does with us; await its answer."""
-        holder = subprocess.Popen(
-            request["command"],
-            cwd=self.run,
-            env={**os.environ, **request["environment"]},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        assert self.run is not None
+        with (self.run / "stderr").open("wb") as stderr:
+            holder = subprocess.Popen(
+                request["command"],
+                cwd=self.run,
+                env={**os.environ, **request["environment"]},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                start_new_session=True,
+            )
         assert holder.stdout is not None
         self.holder = holder
         if 0 in select.select([0, holder.stdout.fileno()], [], [])[0]:
             raise EOFError
-        return {"answer": holder.stdout.readline().decode()}
+        return {"answer": holder.stdout.readline().decode(), "stderr": self._said()}
+
+    def _said(self) -> str:
+        """The end of what the agent complained of."""
+        assert self.run is not None
+        return (self.run / "stderr").read_bytes()[-2000:].decode(errors="replace")
 
     def leave(self) -> None:
         """Remove the run's folder."""
