@@ -44,7 +44,7 @@ def bench() -> None:
       arm-cpu     EVIT_ARM_TARGET, else evit.toml's, else this machine if it is aarch64, else qemu:cortex-a76
       local       this machine, whatever it is
       NAME        a name from evit.toml
-      ssh://U@H   a board
+      ssh://U@H   a board over SSH: user, host, and :PORT where it is not ssh's own; see docs/ssh.md
       qemu:CORE   emulated; CORE is cortex-a53, cortex-a72, cortex-a76 or neoverse-n1; CORE,CORE is both
     """
 
@@ -209,7 +209,11 @@ def _measure(
     paths: list[Path], devices: list[Device], plan: Plan, reporter: Reporter, *, wait: bool
 ) -> Result:
     from evit_deploy.benchmarks.measure import measure
+    from evit_deploy.devices.board import BoardDevice
 
+    for device in devices:
+        if isinstance(device, BoardDevice):
+            device.say = reporter.say
     with reporter.progress("measuring", plan.steps(devices, len(paths))) as step:
         return measure(paths, devices, plan, step, wait=wait)
 
