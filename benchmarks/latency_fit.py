@@ -151,9 +151,10 @@ def _can_carry(terms: Terms, pairs: Sequence[Pair]) -> bool:
     if len(pairs) < len(terms) + SPARE_PAIRS:
         return False
     shares = np.array([shares_of(terms, pair.counts) for pair in pairs])
-    return bool(
-        (shares.min(axis=0) > 0).all() and (np.ptp(np.log(shares), axis=0) > np.log(SMALLEST_RANGE)).any()
-    )
+    if shares.min() <= 0:
+        return False
+    # Every group's, not any: a small group varies by itself where the large ones hardly do.
+    return bool((np.ptp(np.log(shares), axis=0) > np.log(SMALLEST_RANGE)).all())
 
 
 def shares_of(terms: Terms, counts: Counts) -> list[float]:
