@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -80,7 +81,8 @@ def find_python(link: Link, given: str | None = None) -> str:
     )
     script = _LOOK.replace("{names}", shlex.join(names)).replace("{oldest}", str(OLDEST))
     said = run_on(link, "sh", script.encode())
-    found = [line.split(maxsplit=1) for line in said.splitlines() if line[:1].isdigit()]
+    # A log-in may say more, from its shell's start-up files.
+    found: list[tuple[str, str]] = re.findall(r"^(\d+\.\d+) (/.*)$", said, re.M)
     for version, path in found:
         if tuple(map(int, version.split("."))) >= OLDEST:
             return path
@@ -116,7 +118,8 @@ def installed_packages(link: Link, path: str) -> dict[str, str | None]:
     Raises:
         SetupError: numpy or every runtime is missing.
     """
-    found: dict[str, str | None] = json.loads(run_on(link, shlex.join([path, "-"]), _INSPECT.encode()))
+    said = run_on(link, shlex.join([path, "-"]), _INSPECT.encode())
+    found: dict[str, str | None] = json.loads(said.splitlines()[-1])
     if "numpy" not in found or len(found) < 2:
         raise SetupError(
             f"{link.label}: {path} there has {', '.join(found) or 'neither'}, but numpy and a runtime "

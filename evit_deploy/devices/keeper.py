@@ -65,6 +65,9 @@ class Keeper:
         except BrokenPipeError:
             raise self._lost() from None
         line = self._process.stdout.readline()
+        # What a log-in says on the way, from a shell's start-up files, is no reply.
+        while line and not line.startswith(b"{"):
+            line = self._process.stdout.readline()
         if not line.endswith(b"\n"):
             raise self._lost()
         reply: dict[str, Any] = json.loads(line)

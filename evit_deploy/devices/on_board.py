@@ -91,11 +91,14 @@ class Keeper:
         runs = self.folder / "runs"
         for part in (runs, self.folder / "files", self.folder / "environments"):
             part.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _remove_abandoned(runs)
-        self.run = Path(tempfile.mkdtemp(dir=runs))
-        # Open as long as this process lives, and no longer, however it ends.
-        self.lock = (self.run / "lock").open("w")
-        fcntl.flock(self.lock, fcntl.LOCK_EX)
+        # One at a time, or a new run that is not locked yet would pass for an abandoned one.
+        with (self.folder / "gate").open("w") as gate:
+            fcntl.flock(gate, fcntl.LOCK_EX)
+            _remove_abandoned(runs)
+            self.run = Path(tempfile.mkdtemp(dir=runs))
+            # Open as long as this process lives, and no longer, however it ends.
+            self.lock = (self.run / "lock").open("w")
+            fcntl.flock(self.lock, fcntl.LOCK_EX)
         return {
             "machine": platform.machine(),
             "bits": 8 * struct.calcsize("P"),
@@ -115,17 +118,17 @@ class Keeper:
         assert self.run is not None
         part = self.run / "received"
         left, digest, failure = request["size"], hashlib.sha256(), None
-        with part.open("wb", buffering=0) as file:
-            while left:
-                data = self.input.some(min(left, 1 << 16))
-                left -= len(data)
-                digest.update(data)
-                # What is under way must be read to its end, or it would be taken for a request.
-                failure = failure or _write(file.fileno(), data)
+        part.unlink(missing_ok=True)
+        while left:
+            data = self.input.some(min(left, 1 << 16))
+            left -= len(data)
+            digest.update(data)
+            # What is under way must be read to its end, or it would be taken for a request.
+            failure = failure or _append(part, data)
         if failure is None and digest.hexdigest() == request["sha256"]:
             part.replace((self.run if request["here"] else self.folder) / request["name"])
             return {}
-        part.unlink()
+        part.unlink(missing_ok=True)
         raise failure or OSError(errno.EIO, "damaged on its way", request["name"])
 
     def do_unpack(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -198,11 +201,11 @@ class Keeper:
             shutil.rmtree(self.run, ignore_errors=True)
 
 
-def _write(file: int, data: bytes) -> OSError | None:
+def _append(path: Path, data: bytes) -> OSError | None:
     """Write all of it; the value is why it failed."""
     try:
-        while data:
-            data = data[os.write(file, data) :]
+        with path.open("ab") as file:
+            file.write(data)
     except OSError as error:
         return error
     return None

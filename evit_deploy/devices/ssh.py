@@ -58,6 +58,8 @@ class SshLink(Link):
     def __init__(self, name: str, options: Sequence[str] = ()) -> None:
         self._destination, port = _parse(name)
         self.label = self._destination + (f":{port}" if port else "")
+        # As the user would write it behind "ssh".
+        self._by_hand = f"-p {port} {self._destination}" if port else self._destination
         self._options = [*options, *(["-p", str(port)] if port else [])]
         self._folder: Path | None = None
 
@@ -105,7 +107,7 @@ class SshLink(Link):
             return None
         for sign, advice in _SIGNS.items():
             if sign in stderr:
-                advice = advice.format(destination=self._destination)
+                advice = advice.format(by_hand=self._by_hand)
                 return SetupError(f"{self.label}: {advice} ({_reason(stderr)})", Exit.UNREACHABLE)
         return SetupError(f"{self.label}: ssh failed: {_reason(stderr)}", Exit.UNREACHABLE)
 
@@ -121,10 +123,10 @@ _SIGNS = {
         "is so, remove the old key with 'ssh-keygen -R'"
     ),
     "Host key verification failed": (
-        "its host key is not known here; connect once by hand ('ssh {destination}') and compare it"
+        "its host key is not known here; connect once by hand ('ssh {by_hand}') and compare it"
     ),
     "Permission denied": (
-        "it does not let us in without a password; install your key there with 'ssh-copy-id {destination}'"
+        "it does not let us in without a password; install your key there with 'ssh-copy-id {by_hand}'"
     ),
     "Connection refused": "nothing listens there; is sshd running, is the port right?",
     "Could not resolve": "no such host; is the name right?",
@@ -148,8 +150,16 @@ def ssh_device(
         UserError: the name or a setting is wrong.
     """
     if options is None:
-        options = shlex.split(os.environ.get(OPTIONS_VARIABLE, ""))
+        options = _options_from_environment()
     return BoardDevice(name, SshLink(name, options), settings or settings_from_environment())
+
+
+def _options_from_environment() -> list[str]:
+    given = os.environ.get(OPTIONS_VARIABLE, "")
+    try:
+        return shlex.split(given)
+    except ValueError as error:
+        raise UserError(f"{OPTIONS_VARIABLE}='{given}': {error}", Exit.DEVICE) from None
 
 
 def _parse(name: str) -> tuple[str, int | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import signal
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from evit_deploy.devices.board_python import find_python, installed_packages
-from evit_deploy.devices.keeper import Keeper
+from evit_deploy.devices.keeper import _PROGRAM, Keeper
 from evit_deploy.devices.link import Link
 from evit_deploy.errors import Exit, SetupError
 
@@ -76,6 +77,19 @@ def wait_for_file(path: Path) -> int:
         assert time.monotonic() < end
         time.sleep(0.02)
     return int(path.read_text())
+
+
+def test_the_program_is_one_for_python_3_9() -> None:
+    ast.parse(_PROGRAM.read_text(), feature_version=(3, 9))
+
+
+def test_a_log_in_that_talks(link: ShellLink, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link, "command", lambda remote: ["sh", "-c", f"echo 3 times welcome; {remote}"])
+    assert find_python(link, sys.executable) == sys.executable
+    assert installed_packages(link, sys.executable)["numpy"]
+    keeper = Keeper(link, sys.executable)
+    assert not keeper.has("files/x")
+    keeper.close()
 
 
 def test_a_launch_and_its_answer(keeper: Keeper) -> None:

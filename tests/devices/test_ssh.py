@@ -63,6 +63,12 @@ def test_a_remote_commands_own_failure_is_not_the_links() -> None:
     assert link.explain(255, "") is None
 
 
+def test_options_that_are_no_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EVIT_SSH_OPTIONS", "-i 'key")
+    with pytest.raises(UserError, match="EVIT_SSH_OPTIONS"):
+        ssh_device("ssh://x")
+
+
 def test_nothing_listens_there() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
