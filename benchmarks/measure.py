@@ -9,54 +9,36 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
-from evit_deploy import __version__
-from evit_deploy.artifact import check_path, format_of, read_manifest, sha256_of
+from evit_deploy.artifact import format_of, read_manifest, sha256_of
 from evit_deploy.benchmarks.bundle import Bundle, bundle_agent
-from evit_deploy.benchmarks.results import COUNT, LATENCY, Measurement, Result, Subject
+from evit_deploy.benchmarks.draft import Draft
+from evit_deploy.benchmarks.plan import QUICK, Plan
+from evit_deploy.benchmarks.results import Result, Subject
+from evit_deploy.benchmarks.rounds import Rounds, Say
 from evit_deploy.devices import Device
 from evit_deploy.errors import Exit, SetupError, UserError
 from evit_deploy.lock import this_process
-from evit_deploy.runtimes.options import DEFAULTS, RuntimeOptions, options_for
 
-Say = Callable[[str], None]
+__all__ = ["QUICK", "Plan", "describe", "install_agent", "measure", "take_lock"]
 
-
-@dataclass(frozen=True)
-class Plan:
-    """How to measure. Times in seconds.
-
-    A latency launch warms up for at least `warmup_runs` and `warmup_s`, then takes at least `runs` samples
-    and `seconds`. `count_launches` are those of an emulated device, whose counts hardly ever differ.
-    """
-
-    launches: int = 5
-    count_launches: int = 1
-    threads: int = 1
-    cores: str = "auto"
-    interpreter: str = "auto"
-    options: RuntimeOptions = DEFAULTS
-    warmup_runs: int = 5
-    warmup_s: float = 0.5
-    runs: int = 30
-    seconds: float = 2.0
-    seed: int = 0
-
-    def steps(self, devices: Sequence[Device], artifacts: int) -> int:
-        """How many launches it will take: on a real device one more per artifact, for memory."""
-        return sum(self.count_launches if d.emulated else self.launches + 1 for d in devices) * artifacts
+Keep = Callable[[Result], None]
 
 
-# For a first look: shorter launches, and as few as can show a spread at all.
-QUICK = Plan(launches=2, warmup_runs=3, warmup_s=0.2, runs=10, seconds=0.5)
+def _forget(partial: Result) -> None:
+    pass
 
 
 def measure(
-    artifacts: Sequence[Path], devices: Sequence[Device], plan: Plan, say: Say, *, wait: bool = True
+    artifacts: Sequence[Path],
+    devices: Sequence[Device],
+    plan: Plan,
+    say: Say,
+    *,
+    wait: bool = True,
+    earlier: Result | None = None,
+    keep: Keep = _forget,
 ) -> Result:
     """Run the plan; devices are opened and closed here.
 
@@ -66,27 +48,25 @@ def measure(
         plan: see `Plan`.
         say: is told each launch as it begins.
         wait: for whoever else measures on a device, instead of failing.
+        earlier: the partial result of an interrupted run, to go on with what is missing.
+        keep: is given the partial result if this run is interrupted in its turn, or fails, and has one.
 
     Raises:
-        UserError, SetupError: an artifact cannot be read or run, a device cannot be used.
+        UserError, SetupError: an artifact cannot be read or run, a device cannot be used, or `earlier` is of
+            other artifacts, devices, another plan or program.
     """
     subjects = [(path, describe(path)) for path in artifacts]
-    agent = bundle_agent()
-    measurements: list[Measurement] = []
-    facts: dict[str, dict[str, Any]] = {}
-    for device in devices:
-        with device:
-            _install(agent, device)
-            _lock(device, say, wait=wait)
-            facts[device.label] = device.facts()
-            measurements += _measure_on(device, subjects, plan, say)
-    return Result(
-        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        tool={"name": "evit-deploy", "version": __version__, "agent_sha256": agent.sha256},
-        plan=asdict(plan),
-        devices=facts,
-        measurements=tuple(measurements),
-    )
+    draft = Draft(bundle_agent(), plan, earlier, subjects, devices)
+    try:
+        for rounds in draft.rounds:
+            if not rounds.complete:
+                _measure_on(rounds, draft, say, wait=wait)
+    except BaseException as error:  # Ctrl-C above all
+        partial = draft.result(str(error) or "interrupted")
+        if partial.measurements:
+            keep(partial)
+        raise
+    return draft.result(None)
 
 
 def describe(path: Path) -> Subject:
@@ -114,14 +94,15 @@ def describe(path: Path) -> Subject:
     )
 
 
-def _install(agent: Bundle, device: Device) -> None:
+def install_agent(agent: Bundle, device: Device) -> None:
+    """Make the agent available on an open device."""
     with tempfile.NamedTemporaryFile(suffix=".pyz") as file:
         file.write(agent.content)
         file.flush()
         device.install_agent(Path(file.name))
 
 
-def _lock(device: Device, say: Say, *, wait: bool) -> None:
+def take_lock(device: Device, say: Say, *, wait: bool) -> None:
     """Have the device to ourselves until it is closed.
 
     Raises:
@@ -137,34 +118,9 @@ def _lock(device: Device, say: Say, *, wait: bool) -> None:
     device.lock(owner, wait=True)
 
 
-def _measure_on(
-    device: Device, subjects: Sequence[tuple[Path, Subject]], plan: Plan, say: Say
-) -> list[Measurement]:
-    jobs = [_job(device, path, plan) for path, _ in subjects]
-    kind = COUNT if device.emulated else LATENCY
-    rounds = plan.count_launches if device.emulated else plan.launches
-    launches: list[list[dict[str, Any]]] = [[] for _ in jobs]
-    for number in range(rounds):
-        order = range(len(jobs)) if number % 2 == 0 else reversed(range(len(jobs)))
-        for index in order:
-            say(f"{subjects[index][1].name} on {device.label}, launch {number + 1} of {rounds}")
-            launches[index].append(device.run_agent({**jobs[index], "mode": kind}))
-    memory: list[dict[str, Any] | None] = [None] * len(jobs)
-    if not device.emulated:
-        for index, job in enumerate(jobs):
-            say(f"{subjects[index][1].name} on {device.label}, memory")
-            memory[index] = device.run_agent({**job, "mode": "memory"})
-    return [
-        Measurement(subject, device.label, kind, plan.threads, tuple(launches[i]), memory[i])
-        for i, (_, subject) in enumerate(subjects)
-    ]
-
-
-def _job(device: Device, path: Path, plan: Plan) -> dict[str, Any]:
-    """The job for one artifact, without its mode; the agent reads what its mode needs."""
-    check = check_path(path)
-    values = asdict(plan)
-    del values["launches"], values["count_launches"]
-    values["options"] = options_for(path, plan.options)
-    pushed_check = device.push(check) if check.is_file() else None
-    return {**values, "graph": device.push(path), "check": pushed_check}
+def _measure_on(rounds: Rounds, draft: Draft, say: Say, *, wait: bool) -> None:
+    with rounds.device as device:
+        install_agent(draft.agent, device)
+        take_lock(device, say, wait=wait)
+        draft.add_facts(device)
+        rounds.run(say)

@@ -14,8 +14,11 @@ from typing import Any
 from evit_deploy.artifact import to_json, write_atomically
 from evit_deploy.errors import Exit, UserError
 
-# History: 1 = first version.
-SCHEMA_VERSION = 1
+# History:
+# 1 = first version.
+# 2 = `partial`, `artifacts`, `targets`, `predictions`; a measurement's `discarded`, a launch's `throttled`,
+#     its states' `limit_khz`, `throttle`, `steal_s`; a plan's `options`, `cool_s`; a runtime's `options`.
+SCHEMA_VERSION = 2
 
 LATENCY, COUNT = "latency", "count"
 
@@ -37,7 +40,8 @@ class Measurement:
     """One graph on one device.
 
     `kind` is "latency" or "count". `launches` are the agent's results, in order; `memory` is that of the
-    memory pass (None under emulation). Their keys are set in passes.py.
+    memory pass (None under emulation). Their keys are set in passes.py. `discarded` are launches that were
+    throttled and taken again.
     """
 
     subject: Subject
@@ -46,6 +50,7 @@ class Measurement:
     threads: int
     launches: tuple[dict[str, Any], ...]
     memory: dict[str, Any] | None = None
+    discarded: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,9 @@ class Result:
     """Everything that one call of `evit-bench` measured.
 
     `devices` maps a device's label to its facts, `plan` is how the measuring was done, `tool` names this
-    program's version and the sha256 of the agent.
+    program's version and the sha256 of the agent. `artifacts` are the paths that were asked for, `targets`
+    maps the label of each device that was to the name that `resolve` takes. `partial` says what ended the run
+    before all was measured; None: nothing did.
     """
 
     created: str  # UTC, ISO 8601
@@ -63,6 +70,9 @@ class Result:
     measurements: tuple[Measurement, ...]
     # Of `evit-bench --predict`, apart from the measurements, so that nothing takes them for such.
     predictions: tuple[dict[str, Any], ...] = ()
+    artifacts: tuple[str, ...] = ()
+    targets: dict[str, str] = field(default_factory=dict)
+    partial: str | None = None
     schema: int = field(default=SCHEMA_VERSION)
 
     def as_dict(self) -> dict[str, Any]:
@@ -94,7 +104,9 @@ def read_result(path: Path) -> Result:
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}", Exit.USAGE) from error
     except (UnicodeDecodeError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: not a result of schema {SCHEMA_VERSION} ({error})", Exit.USAGE) from error
+        raise UserError(
+            f"{path}: not a result of schema 1 to {SCHEMA_VERSION} ({error})", Exit.USAGE
+        ) from error
 
 
 def result_from_dict(data: Mapping[str, Any]) -> Result:
@@ -103,12 +115,21 @@ def result_from_dict(data: Mapping[str, Any]) -> Result:
     Raises:
         KeyError, TypeError, ValueError: `data` is not one.
     """
+    data = _migrated(data)
+    measurements = tuple(_measurement_from_dict(m) for m in data["measurements"])
+    parts = {name: tuple(data.get(name, ())) for name in ("predictions", "artifacts")}
+    return Result(**{**data, **parts, "measurements": measurements})
+
+
+def _migrated(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """As the present schema has it; what the old one did not record keeps its default, or is left out."""
+    if data["schema"] == 1:
+        return {**data, "plan": {**data["plan"], "options": {}}, "schema": SCHEMA_VERSION}
     if data["schema"] != SCHEMA_VERSION:
         raise ValueError(f"schema {data['schema']}")
-    measurements = tuple(_measurement_from_dict(m) for m in data["measurements"])
-    predictions = tuple(data.get("predictions", ()))
-    return Result(**{**data, "measurements": measurements, "predictions": predictions})
+    return data
 
 
 def _measurement_from_dict(data: Mapping[str, Any]) -> Measurement:
-    return Measurement(**{**data, "subject": Subject(**data["subject"]), "launches": tuple(data["launches"])})
+    parts = {"subject": Subject(**data["subject"]), "launches": tuple(data["launches"])}
+    return Measurement(**{**data, **parts, "discarded": tuple(data.get("discarded", ()))})

@@ -26,7 +26,7 @@ def test_table_and_result_file(run_bench: RunBench, tiny_onnx: Path, tmp_path: P
     assert "tiny.onnx   local" in done.stdout
     (path,) = (tmp_path / "results").glob("bench-*.json")
     assert f"result: {path.relative_to(tmp_path)}" in done.stderr
-    assert json.loads(path.read_text())["schema"] == 1
+    assert json.loads(path.read_text())["schema"] == 2
 
 
 def test_without_an_argument_the_default_folder_is_measured(
