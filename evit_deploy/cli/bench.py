@@ -16,6 +16,7 @@ from evit_deploy.cli.bench_devices import devices
 from evit_deploy.cli.bench_predict import add_predictions, profile_for
 from evit_deploy.cli.common import DefaultGroup, Reporter, reporter_of, run_command, verbosity_options
 from evit_deploy.cli.device_choices import choose
+from evit_deploy.cli.request import Request, resumed
 from evit_deploy.cli.runtime_options import runtime_options, runtime_options_of
 from evit_deploy.errors import Exit, UserError
 
@@ -58,6 +59,7 @@ def bench() -> None:
 @click.option("--quick", is_flag=True, help="A first look: 2 shorter launches.")
 @click.option("--interpreter", type=click.Choice(INTERPRETERS), default="auto", help="For TFLite files.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Default: results/bench-TIME.json.")
+@click.option("--resume", type=click.Path(path_type=Path), metavar="FILE", help="Finish a partial result.")
 @click.option("--chart", type=click.Path(path_type=Path), metavar="FILE.png", help="Draw the result.")
 @click.option(
     "--predict", metavar="PROFILE", help="Emulated: also a device's latency; a profile's name or file."
@@ -76,6 +78,7 @@ def run(
     quick: bool,
     interpreter: str,
     output: Path | None,
+    resume: Path | None,
     chart: Path | None,
     predict: str | None,
     as_json: bool,
@@ -86,29 +89,22 @@ def run(
     **runtime: Any,
 ) -> None:
     """Measure artifacts: the default command."""
-    from evit_deploy.artifact import find_artifacts
     from evit_deploy.benchmarks.results import write_result
-    from evit_deploy.devices import ARM_CPU, resolve_all
-    from evit_deploy.runtimes.options import refuse_unused
 
     reporter = reporter_of(quiet, verbose)
-    paths = list(artifacts) or find_artifacts()
-    devices = resolve_all(names or (ARM_CPU,))
-    threads, cores = choose(devices, threads, cores)
-    _refuse_for_emulated(devices, threads, cores)
-    options = runtime_options_of(runtime)
-    refuse_unused(options, paths)
+    if resume is None:
+        plan = replace(_plan(quick, launches), interpreter=interpreter, options=runtime_options_of(runtime))
+        request = _request(artifacts, names, plan, threads, cores)
+    else:
+        request = resumed(resume, click.get_current_context())
     if chart is not None:
         _check_chart(chart)
-    profile = profile_for(predict, devices)
-    _prepare_emulator(devices, reporter, allowed=not no_setup)
-    plan = replace(
-        _plan(quick, launches), threads=threads, cores=cores, interpreter=interpreter, options=options
-    )
-    result = _measure(paths, devices, plan, reporter, wait=not no_wait)
+    profile = profile_for(predict, request.devices)
+    _prepare_emulator(request.devices, reporter, allowed=not no_setup)
+    result = _measure(request, output, reporter, wait=not no_wait)
     _detail(result, reporter)
     result, predictions = add_predictions(result, profile, reporter)
-    path = output or _default_output(result)
+    path = output or resume or _default_output(result)
     write_result(result, path)
     _show(result, as_json, predictions)
     reporter.say(f"result: {path}")
@@ -153,6 +149,26 @@ def show(artifact: Path, image: Path | None, output: Path | None, quiet: bool, v
 
 bench.add_command(calibrate)
 bench.add_command(devices)
+
+
+def _request(
+    artifacts: tuple[Path, ...], names: tuple[str, ...], plan: Plan, threads: int | None, cores: str | None
+) -> Request:
+    """What the options ask for.
+
+    Raises:
+        UserError: a device or a runtime cannot do what they ask.
+    """
+    from evit_deploy.artifact import find_artifacts
+    from evit_deploy.devices import ARM_CPU, resolve_all
+    from evit_deploy.runtimes.options import refuse_unused
+
+    paths = list(artifacts) or find_artifacts()
+    devices = resolve_all(names or (ARM_CPU,))
+    threads, cores = choose(devices, threads, cores)
+    _refuse_for_emulated(devices, threads, cores)
+    refuse_unused(plan.options, paths)
+    return Request(paths, devices, replace(plan, threads=threads, cores=cores))
 
 
 def _refuse_for_emulated(devices: list[Device], threads: int, cores: str) -> None:
@@ -205,17 +221,25 @@ def _set_up(reporter: Reporter, mirror: str | None) -> None:
     reporter.say(f"the emulator is set up: {emulator.folder}")
 
 
-def _measure(
-    paths: list[Path], devices: list[Device], plan: Plan, reporter: Reporter, *, wait: bool
-) -> Result:
+def _measure(request: Request, output: Path | None, reporter: Reporter, *, wait: bool) -> Result:
+    """Measure; what there is when that is interrupted goes to a file all the same."""
     from evit_deploy.benchmarks.measure import measure
+    from evit_deploy.benchmarks.results import write_result
     from evit_deploy.devices.board import BoardDevice
 
+    devices = request.devices
     for device in devices:
         if isinstance(device, BoardDevice):
             device.say = reporter.say
+
+    def keep(partial: Result) -> None:
+        path = output or request.file or _default_output(partial)
+        write_result(partial, path)
+        reporter.warn(f"not all was measured; go on with 'evit-bench --resume {path}'")
+
+    paths, plan = request.paths, request.plan
     with reporter.progress("measuring", plan.steps(devices, len(paths))) as step:
-        return measure(paths, devices, plan, step, wait=wait)
+        return measure(paths, devices, plan, step, wait=wait, earlier=request.earlier, keep=keep)
 
 
 def _detail(result: Result, reporter: Reporter) -> None:
