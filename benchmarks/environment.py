@@ -23,13 +23,12 @@ def machine_facts(root: Path = ROOT, *, libraries: bool = True) -> dict[str, Any
         libraries: with the sha256 of the runtimes' libraries, which is some seconds' work under emulation.
     """
     properties = hardware.android_properties()
-    cores = hardware.cores(sorted(os.sched_getaffinity(0)), root)
     return {
         "machine": platform.machine(),
         "board": hardware.board(root),
         "soc": hardware.soc(properties, root),
-        "cpu_models": sorted({core["name"] for core in cores}),
-        "cores": cores,
+        "cpu_models": hardware.cpu_models(root),
+        "cores": hardware.cores(sorted(os.sched_getaffinity(0)), root),
         "features": hardware.features(root),
         "memory_bytes": hardware.memory_total_bytes(root),
         "hypervisor": hardware.hypervisor(root),

@@ -45,6 +45,11 @@ def soc(properties: Mapping[str, str], root: Path = ROOT) -> dict[str, Any]:
     }
 
 
+def cpu_models(root: Path = ROOT) -> list[str]:
+    """The designs of all cores, each once."""
+    return sorted({core_name(p) for p in cpuinfo(root) if "processor" in p})
+
+
 def cores(numbers: Iterable[int], root: Path = ROOT) -> list[dict[str, Any]]:
     """The cores: design, capacity, frequencies (kHz: what it can do), governor, threads that share it."""
     names = {p["processor"]: core_name(p) for p in cpuinfo(root) if "processor" in p}

@@ -1,0 +1,1 @@
+"""What would spoil a measurement on a device, and how small a change the device can show."""

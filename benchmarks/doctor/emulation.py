@@ -1,0 +1,49 @@
+"""What there is to say of an emulated device before it counts: what its figures are, and what moves them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from evit_deploy.benchmarks.doctor.finding import NOTE, OK, Finding
+
+
+def advise_emulated(facts: Mapping[str, Any]) -> list[Finding]:
+    """Of the facts of an emulated device."""
+    return [
+        Finding(
+            "figures",
+            OK,
+            "instructions of one inference, by class; not milliseconds",
+            "this machine's load, frequency and temperature move none of them",
+        ),
+        Finding(
+            "kernels",
+            OK,
+            f"those that runtimes choose for {', '.join(facts['cpu_models'])}",
+            "another core has other features and gets other kernels: compare counts of one core only",
+        ),
+        Finding(
+            "versions",
+            OK,
+            _versions(facts["emulator"]),
+            "other versions count differently; they are in every result",
+        ),
+        Finding(
+            "totals",
+            NOTE,
+            "repeat to 0.02 %; classes that only kernels execute repeat exactly",
+            "locks and allocators of ONNX Runtime take a few thousand instructions more or less",
+        ),
+        Finding(
+            "threads",
+            NOTE,
+            "one only; more are refused",
+            "threads that wait for each other spin, and spinning is counted",
+        ),
+    ]
+
+
+def _versions(stamp: Mapping[str, Any]) -> str:
+    wheels = ("-".join(wheel.split("-")[:2]) for wheel in stamp["wheels"])
+    return ", ".join(wheels)
