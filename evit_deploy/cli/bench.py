@@ -13,6 +13,7 @@ import click
 from evit_deploy import __version__
 from evit_deploy.cli.bench_calibrate import calibrate
 from evit_deploy.cli.bench_devices import devices
+from evit_deploy.cli.bench_doctor import doctor
 from evit_deploy.cli.bench_predict import add_predictions, profile_for
 from evit_deploy.cli.common import DefaultGroup, Reporter, reporter_of, run_command, verbosity_options
 from evit_deploy.cli.device_choices import choose
@@ -149,6 +150,7 @@ def show(artifact: Path, image: Path | None, output: Path | None, quiet: bool, v
 
 bench.add_command(calibrate)
 bench.add_command(devices)
+bench.add_command(doctor)
 
 
 def _request(
