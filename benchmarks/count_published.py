@@ -19,7 +19,7 @@ from typing import Any
 import click
 
 from evit_deploy.artifact import to_json, write_atomically
-from evit_deploy.benchmarks.published import COUNTS_FILE, PUBLISHED, Size, size_text
+from evit_deploy.benchmarks.published import COUNTS_FILE, Size, size_text, wanted_graphs
 from evit_deploy.benchmarks.results import result_from_dict
 from evit_deploy.benchmarks.summary import summarize_count
 
@@ -32,7 +32,7 @@ CORE = "cortex-a76"
 def main(everything: bool, work: Path) -> None:
     """Count what is missing; each count is written as soon as it is there."""
     graphs: dict[str, Any] = {} if everything or not COUNTS_FILE.exists() else _read()
-    for model, size in dict.fromkeys((p.model, size) for p in PUBLISHED for size in p.sizes):
+    for model, size in wanted_graphs():
         name = f"{model}-{size_text(size)}"
         if name in graphs:
             continue

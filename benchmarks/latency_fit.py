@@ -7,6 +7,9 @@ smallest.
 How many groups: one for all instructions, unless the pairs can tell groups apart. In graphs of one family the
 shares of the groups are nearly the same; costs of groups that are told apart by a few percent of difference
 fit those pairs better and anything else worse.
+
+Where sizes differ by a factor of four, the cost may grow with the logarithm of the size: what a larger graph
+touches stays in the caches less.
 """
 
 from __future__ import annotations
@@ -45,14 +48,12 @@ OTHER = (
     "sme",
     "other",
 )
-# From the simplest on.
-MODELS: tuple[Terms, ...] = (
-    (ALL,),
-    (Term("multiply", MULTIPLY), Term("the rest", (*MEMORY, *OTHER))),
-    (Term("multiply", MULTIPLY), Term("memory", MEMORY), Term("other", OTHER)),
-)
+KINDS: Terms = (Term("multiply", MULTIPLY), Term("the rest", (*MEMORY, *OTHER)))
+THREE_KINDS: Terms = (Term("multiply", MULTIPLY), Term("memory", MEMORY), Term("other", OTHER))
 SPARE_PAIRS = 3  # more pairs than terms; fewer leave a spread that may be anything
 SMALLEST_RANGE = 1.5  # largest over smallest graph; also the least change of a group's share that counts
+# Largest over smallest graph from which a growth of the cost with size can be told from noise.
+GROWTH_RANGE = 4.0
 # More terms have to earn it: leave-one-out errors this much smaller.
 GAIN = 0.8
 
@@ -138,19 +139,28 @@ def nonnegative_least_squares(scaled: Array) -> Array:
     return best
 
 
+def models(pairs: Sequence[Pair]) -> tuple[Terms, ...]:
+    """What the pairs can carry, from the simplest on."""
+    sizes = [ALL.millions(pair.counts) for pair in pairs]
+    found: list[Terms] = [(ALL,)]
+    if max(sizes) >= GROWTH_RANGE * min(sizes) and len(pairs) >= 2 + SPARE_PAIRS:
+        found.append((ALL, Term("instructions x ln(size)", None, grows_from=min(sizes))))
+    return (*found, *(kinds for kinds in (KINDS, THREE_KINDS) if _can_tell(kinds, pairs)))
+
+
 def _choose(pairs: Sequence[Pair]) -> Terms:
     """The simplest model that no other one beats by `GAIN`."""
-    chosen = MODELS[0]
-    for terms in MODELS[1:]:
-        if _can_carry(terms, pairs) and _typical(terms, pairs) < GAIN * _typical(chosen, pairs):
+    chosen, *others = models(pairs)
+    for terms in others:
+        if _typical(terms, pairs) < GAIN * _typical(chosen, pairs):
             chosen = terms
     return chosen
 
 
-def _can_carry(terms: Terms, pairs: Sequence[Pair]) -> bool:
-    if len(pairs) < len(terms) + SPARE_PAIRS:
+def _can_tell(kinds: Terms, pairs: Sequence[Pair]) -> bool:
+    if len(pairs) < len(kinds) + SPARE_PAIRS:
         return False
-    shares = np.array([shares_of(terms, pair.counts) for pair in pairs])
+    shares = np.array([shares_of(kinds, pair.counts) for pair in pairs])
     if shares.min() <= 0:
         return False
     # Every group's, not any: a small group varies by itself where the large ones hardly do.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -29,15 +30,23 @@ Counts = Mapping[str, float]  # instruction class -> instructions of one inferen
 
 @dataclass(frozen=True)
 class Term:
-    """A group of instruction classes with one cost. `classes` None stands for all of them."""
+    """A group of instruction classes with one cost. `classes` None stands for all of them.
+
+    `grows_from` (millions of instructions of the whole graph) makes a cost that grows with the logarithm of
+    the graph's size, from nothing at that size: the larger a graph, the less of it stays in the caches.
+    """
 
     name: str
     classes: tuple[str, ...] | None
+    grows_from: float | None = None
 
     def millions(self, counts: Counts) -> float:
-        """Instructions of this group, in millions."""
+        """Instructions of this group, in millions; of one that grows, times ln(size / grows_from)."""
         classes = counts if self.classes is None else self.classes
-        return sum(counts.get(name, 0) for name in classes) / MEGA
+        own = sum(counts.get(name, 0) for name in classes) / MEGA
+        if self.grows_from is None:
+            return own
+        return own * max(0.0, math.log(sum(counts.values()) / MEGA / self.grows_from))
 
 
 @dataclass(frozen=True)
@@ -169,4 +178,4 @@ def _profile_from_dict(data: Mapping[str, Any]) -> LatencyProfile:
 
 def _term_from_dict(data: Mapping[str, Any]) -> Term:
     classes = data["classes"]
-    return Term(data["name"], None if classes is None else tuple(classes))
+    return Term(data["name"], None if classes is None else tuple(classes), data["grows_from"])

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from evit_deploy.benchmarks.latency_fit import ALL, MODELS, MULTIPLY, shares_of
-from evit_deploy.benchmarks.latency_profile import Conditions, Counts, LatencyProfile, Pair
+from evit_deploy.benchmarks.latency_fit import ALL, KINDS, MULTIPLY, shares_of
+from evit_deploy.benchmarks.latency_profile import Conditions, Counts, LatencyProfile
 from evit_deploy.benchmarks.results import COUNT, Measurement, Result
 from evit_deploy.benchmarks.student_t import t_quantile
 from evit_deploy.benchmarks.summary import summarize_count
@@ -112,7 +112,7 @@ def estimate(profile: LatencyProfile, counts: Counts, conditions: Conditions) ->
     """The latency of a graph with these counts, taken under these conditions, on the profile's device."""
     latency_ms = profile.latency_ms(counts)
     foreign = profile.conditions.differences(conditions)
-    strange, variance = _outside(profile.pairs, counts, profile.spread)
+    strange, variance = _outside(profile, counts)
     variance += profile.spread**2 + _variance_of_costs(profile, counts) + FOREIGN**2 * len(foreign)
     tail = t_quantile((1 + COVERAGE) / 2, profile.degrees) * math.sqrt(variance)
     return Estimate(
@@ -131,17 +131,18 @@ def _variance_of_costs(profile: LatencyProfile, counts: Counts) -> float:
     return float(row @ np.array(profile.covariance) @ row)
 
 
-def _outside(pairs: Sequence[Pair], counts: Counts, spread: float) -> tuple[list[str], float]:
+def _outside(profile: LatencyProfile, counts: Counts) -> tuple[list[str], float]:
     """Remarks and relative variance for a graph that is unlike the fitted ones in size or in mixture.
 
     If the residuals hide a trend, it moves the fitted pairs by about `spread` at one standard deviation of
-    their log sizes, and goes on beyond them.
+    their log sizes, and goes on beyond them. A trend that was fitted is not certain to go on either.
     """
-    remarks, variance = [], 0.0
+    remarks, variance, pairs = [], 0.0, profile.pairs
     size, sizes = ALL.millions(counts), [ALL.millions(pair.counts) for pair in pairs]
     if not min(sizes) / MARGIN <= size <= max(sizes) * MARGIN:
         remarks.append(f"{size:.1f} M instructions, fitted on {min(sizes):.1f} to {max(sizes):.1f}")
-        variance += (spread * _distance(size, sizes)) ** 2
+        variance += (profile.spread * _distance(size, sizes)) ** 2
+        variance += _growth(profile, counts, size, max(sizes)) ** 2
     share, shares = _multiplying(counts), [_multiplying(pair.counts) for pair in pairs]
     if not min(shares) / MARGIN <= share <= max(shares) * MARGIN:
         remarks.append(f"{share:.0%} of them multiply, fitted on {min(shares):.0%} to {max(shares):.0%}")
@@ -150,8 +151,16 @@ def _outside(pairs: Sequence[Pair], counts: Counts, spread: float) -> tuple[list
     return remarks, variance
 
 
+def _growth(profile: LatencyProfile, counts: Counts, size: float, largest: float) -> float:
+    """By how much an instruction costs more than in the largest fitted graph; that growth may stop, or
+    double."""
+    share = min(1.0, largest / size)
+    within = {name: count * share for name, count in counts.items()}
+    return profile.latency_ms(counts) * share / profile.latency_ms(within) - 1
+
+
 def _multiplying(counts: Counts) -> float:
-    return shares_of(MODELS[1], counts)[0]
+    return shares_of(KINDS, counts)[0]
 
 
 def _distance(size: float, sizes: Sequence[float]) -> float:

@@ -65,6 +65,8 @@ def _classification(model: str, *latencies_ms: float) -> tuple[Published, ...]:
 # large enough for every attention to take the path of the published size (more positions than dim).
 _SMALL = ((192, 256), (192, 384))
 _SMALLER = ((192, 192), (192, 256))
+# Counted although nothing was published for it, to show what scaling is worth.
+SCALING_CHECK = ("seg-b0-cityscapes", (384, 768))
 
 PUBLISHED: tuple[Published, ...] = (
     *_classification("b1", 19, 24, 31),
@@ -78,6 +80,12 @@ PUBLISHED: tuple[Published, ...] = (
     Published("seg-b2-ade20k", (416, 416), 210, 5, fitted=False),
     Published("seg-b3-ade20k", (512, 512), 800, 50, fitted=False, counted_at=_SMALLER),
 )
+
+
+def wanted_graphs() -> tuple[tuple[str, Size], ...]:
+    """All that has to be counted, each once."""
+    graphs = [(p.model, size) for p in PUBLISHED for size in p.sizes]
+    return tuple(dict.fromkeys((*graphs, SCALING_CHECK)))
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from evit_deploy.benchmarks.latency_fit import MODELS, fit_profile, nonnegative_least_squares
+from evit_deploy.benchmarks.latency_fit import ALL, KINDS, fit_profile, nonnegative_least_squares
 from evit_deploy.benchmarks.latency_profile import Conditions, Pair
 from evit_deploy.errors import Exit, UserError
 
@@ -25,7 +26,7 @@ def synthetic(multiply_ms: float, rest_ms: float, shares: tuple[float, ...], noi
 
 def test_recovers_one_cost() -> None:
     profile = fit_profile("device", CONDITIONS, synthetic(0.1, 0.1, (0.6,) * 6))
-    assert profile.terms == MODELS[0]
+    assert profile.terms == (ALL,)
     assert profile.ms_per_million == pytest.approx([0.1])
     assert profile.spread == pytest.approx(0, abs=1e-9)
     assert profile.leave_one_out == pytest.approx([0] * 6, abs=1e-9)
@@ -33,7 +34,7 @@ def test_recovers_one_cost() -> None:
 
 def test_recovers_two_costs_where_graphs_differ_in_kind() -> None:
     profile = fit_profile("device", CONDITIONS, synthetic(0.2, 0.05, (0.2, 0.7, 0.3, 0.6, 0.4, 0.5)))
-    assert profile.terms == MODELS[1]
+    assert profile.terms == KINDS
     assert profile.ms_per_million == pytest.approx([0.2, 0.05])
 
 
@@ -49,7 +50,16 @@ def test_errors_of_the_costs_are_what_the_noise_makes_of_them() -> None:
 def test_one_cost_where_graphs_are_too_alike_to_tell_two_apart() -> None:
     # The shares differ by a tenth: two costs would fit better, and would be made of that tenth.
     profile = fit_profile("device", CONDITIONS, synthetic(0.2, 0.05, (0.64, 0.65, 0.66, 0.67, 0.68, 0.70)))
-    assert profile.terms == MODELS[0]
+    assert all(term.classes is None for term in profile.terms)
+
+
+def test_recovers_a_cost_that_grows_with_size() -> None:
+    sizes = (100, 150, 200, 400, 600, 800)
+    pairs = [Pair(f"graph-{n}", {"load": n * 1e6}, n * (0.1 + 0.02 * math.log(n / 100))) for n in sizes]
+    profile = fit_profile("device", CONDITIONS, pairs)
+    assert profile.ms_per_million == pytest.approx([0.1, 0.02])
+    # Below the smallest graph it was fitted on it shrinks no further.
+    assert profile.latency_ms({"load": 1e6}) == pytest.approx(0.1)
 
 
 def test_no_cost_is_negative() -> None:
