@@ -47,13 +47,14 @@ def list_devices() -> list[Listed]:
     Raises:
         UserError: a configuration file is wrong.
     """
-    from evit_deploy.devices import ARM_CPU, LOCAL, arm_cpu_target, built_in_devices, load_config
+    from evit_deploy.devices import ARM_CPU, arm_cpu_target, built_in_devices, load_config
+    from evit_deploy.devices.adb_server import attached_devices
 
     config = load_config()
     names = [(ARM_CPU, arm_cpu_target(config), "built in")]
     names += [(name, name, "built in") for name in built_in_devices() if name != ARM_CPU]
     names += [(entry.name, entry.target, str(entry.file)) for entry in config.devices.values()]
-    assert names[1][0] == LOCAL
+    names += [(f"adb:{serial}", f"adb:{serial}", "attached") for serial in attached_devices()]
     with ThreadPoolExecutor(max_workers=len(names)) as pool:
         return list(pool.map(_ask, names))
 
