@@ -102,14 +102,25 @@ class SshLink(Link):
 
     def explain(self, code: int, stderr: str) -> SetupError | None:
         """See `Link.explain`."""
-        # 255 without a word is a remote command that a signal ended.
-        if code != _SSH_FAILED or not stderr.strip():
+        if code != _SSH_FAILED:
             return None
+        if not stderr.strip():
+            # Without a word: the connection broke, or a signal ended the remote command.
+            broke = SetupError(
+                f"{self.label}: the connection broke; are power and network there?", Exit.UNREACHABLE
+            )
+            return None if self._is_up() else broke
         for sign, advice in _SIGNS.items():
             if sign in stderr:
                 advice = advice.format(by_hand=self._by_hand)
                 return SetupError(f"{self.label}: {advice} ({_reason(stderr)})", Exit.UNREACHABLE)
         return SetupError(f"{self.label}: ssh failed: {_reason(stderr)}", Exit.UNREACHABLE)
+
+    def _is_up(self) -> bool:
+        """Whether the shared connection stands."""
+        command = [*self._ssh(), "-O", "check", "--", self._destination]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        return done.returncode == 0
 
     def _ssh(self) -> list[str]:
         assert self._folder is not None, "the link is not open"
