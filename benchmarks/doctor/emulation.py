@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import unquote
 
 from evit_deploy.benchmarks.doctor.finding import NOTE, OK, Finding
+from evit_deploy.devices.emulator import GUEST_WHEELS
 
 
 def advise_emulated(facts: Mapping[str, Any]) -> list[Finding]:
@@ -45,5 +47,11 @@ def advise_emulated(facts: Mapping[str, Any]) -> list[Finding]:
 
 
 def _versions(stamp: Mapping[str, Any]) -> str:
-    wheels = ("-".join(wheel.split("-")[:2]) for wheel in stamp["wheels"])
-    return ", ".join(wheels)
+    """Those that decide: the runtimes, numpy, and QEMU, whose package is named as in Debian."""
+    wheels = [wheel.split("-")[:2] for wheel in stamp["wheels"]]
+    wanted = [name.replace("-", "_") for name in GUEST_WHEELS]
+    qemu = [package.split("_")[:2] for package in stamp["host"] if package.startswith("qemu")]
+    found = [
+        (name, version) for name, version in [*wheels, *qemu] if name in wanted or name.startswith("qemu")
+    ]
+    return ", ".join(f"{name} {unquote(version)}" for name, version in found)
