@@ -21,8 +21,8 @@ _LOOK = """\
 for name in {names}; do
   path=$(command -v "$name") || continue
   "$path" -S -c 'import ctypes, hashlib, json, sys, zipfile
-print("%d.%d" % sys.version_info[:2], sys.executable)
-sys.exit(sys.version_info[:2] < {oldest})' 2>/dev/null && break
+print("%d.%d" % sys.version_info[:2], sys.argv[1])
+sys.exit(sys.version_info[:2] < {oldest})' "$path" 2>/dev/null && break
 done
 true
 """
