@@ -7,6 +7,7 @@ another file. Inputs and outputs keep their dtype, float32 as a rule.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
@@ -55,12 +56,7 @@ class CompiledRunner(Runner):
         self.check_feeds(feeds)
         for info, buffer in zip(self.inputs, self._in):  # noqa: B905 - 3.9
             buffer.write(np.ascontiguousarray(feeds[info.name]))
-        run, inputs, outputs = self._model.run_by_index, self._in, self._out
-
-        def call() -> None:
-            run(0, inputs, outputs)
-
-        return call
+        return partial(self._model.run_by_index, 0, self._in, self._out)
 
     def fetch(self) -> Outputs:
         """See `Runner.fetch`."""

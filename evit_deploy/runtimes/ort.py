@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -85,12 +86,8 @@ class OrtRunner(Runner):
             binding.bind_cpu_input(name, array)
         for info in self.outputs:
             binding.bind_output(info.name)
-        run = session.run_with_iobinding
-
-        def call() -> None:
-            run(binding)
-
-        return call
+        # Not a function of ours: its frame would be 1 % of a graph of 5 microseconds.
+        return partial(session.run_with_iobinding, binding)
 
     def fetch(self) -> Outputs:
         """See `Runner.fetch`."""

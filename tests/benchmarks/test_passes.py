@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from evit_deploy.benchmarks.bundle import bundle_agent
-from evit_deploy.benchmarks.passes import is_steady
+from evit_deploy.benchmarks.passes import is_steady, runs_per_sample, take_samples
 from evit_deploy.benchmarks.state import machine_state
 from evit_deploy.devices import LocalDevice
 from evit_deploy.errors import Exit, SetupError, UserError
@@ -40,6 +40,7 @@ def test_latency(device: LocalDevice, tiny_onnx: Path) -> None:
     assert sum(result["samples_ns"]) <= 1e9
     assert len(result["warmup_ns"]) >= 3
     assert all(isinstance(ns, int) and ns > 0 for ns in result["samples_ns"])
+    assert result["runs_per_sample"] >= 1
     assert result["load_ns"] > result["first_ns"] > 0
     assert result["cores"] == [max(os.sched_getaffinity(0))]
     assert set(result["before"]) == set(result["after"]) == set(machine_state([]))
@@ -95,6 +96,15 @@ def test_a_graph_that_loads_but_does_not_run(device: LocalDevice, tmp_path: Path
 def test_cores_that_do_not_exist(device: LocalDevice, tiny_onnx: Path) -> None:
     with pytest.raises(UserError, match="usable here are"):
         launch(device, tiny_onnx, "latency", cores="4095")
+
+
+def test_short_runs_share_two_readings_of_the_clock() -> None:
+    assert runs_per_sample([9_000_000] * 5 + [1_000] * 10) == 50
+    assert runs_per_sample([30_000] * 10) == 2
+    assert runs_per_sample([50_000] * 10) == 1
+    calls: list[int] = []
+    samples = take_samples(lambda: calls.append(0), runs=3, seconds=0, per_sample=50)
+    assert (len(samples), len(calls)) == (3, 150)
 
 
 def test_steady() -> None:

@@ -1,0 +1,103 @@
+"""What the agent's measuring adds to a latency: its samples against a bare loop around the runtime's call.
+
+    python -m evit_deploy.benchmarks.agent_overhead ARTIFACT... [--seconds S]
+
+    agent   median of the samples, as the latency pass takes them
+    bare    for _ in range(n): run(binding); the elapsed time / n; median over such blocks
+
+Both in one process and on one loaded graph, in turn, so that what the machine does meets both alike. A bare
+block is twice as long as a sample: long against a reading of the clock, short against the time between two
+interruptions. Exits with 1 where they differ by more than 2 %.
+"""
+
+from __future__ import annotations
+
+import functools
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from evit_deploy.benchmarks.cores import AUTO, pin
+from evit_deploy.benchmarks.passes import Subject, freeze_collector, runs_per_sample, take_samples
+
+TOLERANCE = 0.02
+_BLOCK = 20  # samples or bare blocks before it is the other's turn
+_WARMUP_RUNS, _WARMUP_S = 20, 0.5
+
+
+@dataclass(frozen=True)
+class Overhead:
+    """Medians in nanoseconds."""
+
+    agent_ns: float
+    bare_ns: float
+
+    @property
+    def share(self) -> float:
+        """Of the bare loop's time, that the agent reports more."""
+        return self.agent_ns / self.bare_ns - 1
+
+
+def measure_overhead(path: Path, seconds: float) -> Overhead:
+    """Of one graph, on the core that this process is pinned to; `seconds` for both together."""
+    job = {"graph": str(path), "check": None, "interpreter": "auto", "threads": 1, "seed": 0}
+    subject = Subject(job)
+    per_sample = runs_per_sample(take_samples(subject.call, _WARMUP_RUNS, _WARMUP_S))
+    bare = _bare_loop(subject.call, 2 * per_sample)
+    freeze_collector()
+    samples: list[int] = []
+    blocks: list[float] = []
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        samples += take_samples(subject.call, _BLOCK, 0, per_sample)
+        blocks += [bare() for _ in range(_BLOCK)]
+        samples += take_samples(subject.call, _BLOCK, 0, per_sample)
+    return Overhead(statistics.median(samples), statistics.median(blocks))
+
+
+def _bare_loop(call: Callable[[], None], runs: int) -> Callable[[], float]:
+    """A loop around what the runner's call comes down to; its value is nanoseconds a run."""
+    run: Callable[..., Any]
+    run, arguments = (call.func, call.args) if isinstance(call, functools.partial) else (call, ())
+
+    def without() -> float:
+        begin = time.perf_counter_ns()
+        for _ in range(runs):
+            run()
+        return (time.perf_counter_ns() - begin) / runs
+
+    def with_one() -> float:
+        (argument,) = arguments
+        begin = time.perf_counter_ns()
+        for _ in range(runs):
+            run(argument)
+        return (time.perf_counter_ns() - begin) / runs
+
+    return with_one if arguments else without
+
+
+@click.command()
+@click.argument("artifacts", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
+@click.option("--seconds", default=3.0, show_default=True, help="For each artifact.")
+def main(artifacts: tuple[Path, ...], seconds: float) -> None:
+    """Measure ARTIFACTS both ways and compare."""
+    cores = pin(AUTO, 1)
+    worst = 0.0
+    for path in artifacts:
+        overhead = measure_overhead(path, seconds)
+        worst = max(worst, abs(overhead.share))
+        click.echo(
+            f"{path.name} on core {cores[0]}: agent {overhead.agent_ns / 1e3:.2f} us, bare loop "
+            f"{overhead.bare_ns / 1e3:.2f} us: {overhead.share:+.2%}"
+        )
+    sys.exit(worst > TOLERANCE)
+
+
+if __name__ == "__main__":
+    main()

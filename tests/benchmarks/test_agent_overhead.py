@@ -1,0 +1,31 @@
+"""What the agent reports is what the runtime's call takes."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+COMMAND = [sys.executable, "-m", "evit_deploy.benchmarks.agent_overhead"]
+REPOSITORY = Path(__file__).parent.parent.parent
+
+
+@pytest.mark.parametrize("suffix", ["onnx", "tflite"])
+def test_within_2_percent_of_a_bare_loop(request: pytest.FixtureRequest, suffix: str) -> None:
+    path: Path = request.getfixturevalue(f"tiny_{suffix}")
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    # A busy machine may spoil one comparison; an agent that adds something spoils all of them.
+    for _ in range(3):
+        done = subprocess.run(
+            [*COMMAND, str(path), "--seconds", "2"], env=environment, capture_output=True, text=True
+        )
+        shown = re.search(r"agent [\d.]+ us, bare loop [\d.]+ us: ([+-][\d.]+)%", done.stdout)
+        assert shown is not None, done.stderr
+        assert (abs(float(shown[1])) > 2) == bool(done.returncode)
+        if done.returncode == 0:
+            return
+    pytest.fail(done.stdout)
