@@ -63,8 +63,8 @@ def measure_overhead(path: Path, seconds: float) -> Overhead:
 
 def _bare_loop(call: Callable[[], None], runs: int) -> Callable[[], float]:
     """A loop around what the runner's call comes down to; its value is nanoseconds a run."""
-    run: Callable[..., Any]
-    run, arguments = (call.func, call.args) if isinstance(call, functools.partial) else (call, ())
+    run: Callable[..., Any] = call.func if isinstance(call, functools.partial) else call
+    arguments = call.args if isinstance(call, functools.partial) else ()
 
     def without() -> float:
         begin = time.perf_counter_ns()

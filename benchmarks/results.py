@@ -17,8 +17,8 @@ from evit_deploy.errors import Exit, UserError
 # History:
 # 1 = first version.
 # 2 = `partial`, `artifacts`, `targets`, `predictions`; of a measurement `discarded`; of a launch `throttled`
-#     and `runs_per_sample`; of its states `limit_khz`, `throttle`, `steal_s`; of a plan `options`, `cool_s`; of
-#     a runtime `options`.
+#     and `runs_per_sample`; of its states `limit_khz`, `throttle`, `steal_s`; of a plan `options` and
+#     `cool_s`; of a runtime `options`.
 SCHEMA_VERSION = 2
 
 LATENCY, COUNT = "latency", "count"
