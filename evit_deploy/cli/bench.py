@@ -15,6 +15,7 @@ from evit_deploy.cli.bench_calibrate import calibrate
 from evit_deploy.cli.bench_devices import devices
 from evit_deploy.cli.bench_doctor import doctor
 from evit_deploy.cli.bench_predict import add_predictions, profile_for
+from evit_deploy.cli.bench_profile import profile as profile_command
 from evit_deploy.cli.common import DefaultGroup, Reporter, reporter_of, run_command, verbosity_options
 from evit_deploy.cli.device_choices import choose
 from evit_deploy.cli.request import Request, resumed
@@ -151,6 +152,7 @@ def show(artifact: Path, image: Path | None, output: Path | None, quiet: bool, v
 bench.add_command(calibrate)
 bench.add_command(devices)
 bench.add_command(doctor)
+bench.add_command(profile_command)
 
 
 def _request(
