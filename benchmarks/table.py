@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from evit_deploy.benchmarks.predict import Prediction
 from evit_deploy.benchmarks.predict_table import PREDICTED, predicted_cell, predictions_note
+from evit_deploy.benchmarks.remarks import remarks
 from evit_deploy.benchmarks.results import COUNT, LATENCY, Measurement, Result
 from evit_deploy.benchmarks.summary import summarize_count, summarize_latency
 
@@ -38,11 +39,8 @@ def print_result(result: Result, console: Console, predictions: Sequence[Predict
     latencies, counts = result.of_kind(LATENCY), result.of_kind(COUNT)
     if latencies:
         _print("Latency of one inference", [latency_row(m) for m in latencies], console)
-        unsteady = [m.subject.name for m in latencies if not summarize_latency(m).steady]
-        if unsteady:
-            console.print(
-                f"Not steady after warm-up: {', '.join(unsteady)}. Is the machine busy?", markup=False
-            )
+    for remark in remarks(result):
+        console.print(remark, markup=False)
     if counts:
         _print(
             "Instructions of one inference, emulated", [count_row(m, predictions) for m in counts], console
