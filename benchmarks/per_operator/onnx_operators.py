@@ -30,6 +30,7 @@ _KINDS: Mapping[int, str] = {
     **{10: "float16", 11: "double", 12: "uint32", 13: "uint64", 16: "bfloat16"},
 }
 _CONVOLUTIONS = ("Conv", "FusedConv", "NhwcFusedConv", "QLinearConv", "ConvInteger")
+_FUSED_INTO_CONVOLUTIONS = ("Add", "Relu", "HardSwish", "HardSigmoid", "Sigmoid", "Tanh", "LeakyRelu", "Clip")
 _PRODUCTS = ("MatMul", "FusedMatMul", "Gemm", "FusedGemm", "MatMulInteger", "MatMulIntegerToFloat", "QGemm")
 
 
@@ -143,12 +144,18 @@ def _inputs(
 
 
 def _weights_of_blocked(original: onnx.ModelProto) -> dict[str, list[int]]:
-    """Name of a convolution in blocked layout -> its weights' shape before channels were filled up."""
+    """Name of a convolution in blocked layout -> its weights' shape before channels were filled up.
+
+    It is named after the tensor that it writes, which may be that of an activation that became part of it.
+    """
     shapes = {tensor.name: list(tensor.dims) for tensor in original.graph.initializer}
-    convolutions = (node for node in original.graph.node if node.op_type == "Conv")
-    return {
-        node.output[0] + BLOCKED: shapes[node.input[1]] for node in convolutions if node.input[1] in shapes
-    }
+    found: dict[str, list[int]] = {}
+    for node in original.graph.node:
+        if node.op_type == "Conv" and node.input[1] in shapes:
+            found[node.output[0]] = shapes[node.input[1]]
+        elif node.input and node.input[0] in found and node.op_type in _FUSED_INTO_CONVOLUTIONS:
+            found[node.output[0]] = found[node.input[0]]
+    return {tensor + BLOCKED: shape for tensor, shape in found.items()}
 
 
 def _operator(
