@@ -21,6 +21,8 @@ from evit_deploy.benchmarks.student_t import t_quantile
 from evit_deploy.benchmarks.summary import percentile
 
 PAIRS, LOOKS, ALPHA, POWER = 30, 3, 0.01, 0.8
+# The regression that is worth finding.
+MARGIN = 0.03
 _CONFIDENCE = 0.95
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from evit_deploy.benchmarks.doctor.determinism import Determinism
 from evit_deploy.benchmarks.doctor.examine import Examination
 from evit_deploy.benchmarks.doctor.finding import Finding
-from evit_deploy.benchmarks.doctor.noise import ALPHA, LOOKS, PAIRS, POWER, Noise
+from evit_deploy.benchmarks.doctor.noise import ALPHA, LOOKS, MARGIN, PAIRS, POWER, Noise
 from evit_deploy.benchmarks.fingerprint import fingerprint_id
 
 _WIDTH = 100
@@ -67,7 +67,16 @@ def _noise(noise: Noise, graph: str) -> list[str]:
         f"smallest change that {PAIRS} pairs can detect: {noise.detectable:.2%} (at most "
         f"{noise.detectable_at_most:.2%} with 95 % confidence)",
         f"  one-sided alpha {ALPHA} over {LOOKS} looks, power {POWER}, t-interval over log-ratios of pairs",
+        _verdict(noise),
     ]
+
+
+def _verdict(noise: Noise) -> str:
+    if noise.detectable_at_most <= MARGIN:
+        return f"  good enough for regressions of {MARGIN:.0%}"
+    if noise.detectable <= MARGIN:
+        return f"  probably good enough for regressions of {MARGIN:.0%}; measure longer to be sure"
+    return f"  NOT good enough for regressions of {MARGIN:.0%}: mend what is said above, and look again"
 
 
 def _determinism(determinism: Determinism, graph: str) -> list[str]:
