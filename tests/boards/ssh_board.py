@@ -5,9 +5,7 @@ To a program on it everything is aarch64, but there is no ARM core: its millisec
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 import socket
 import subprocess
 import time
@@ -16,8 +14,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pytest
 from boards.board_root import board_root
+from boards.emulated import EmulatedBoard, namespaces, require_namespaces
 
 _START = Path(__file__).with_name("start.sh")
 _CANNOT = 97
@@ -31,7 +29,7 @@ CLOCK_AT_1970 = {
 
 
 @dataclass
-class SshBoard:
+class SshBoard(EmulatedBoard):
     """A board that is up. `folder` has the client's side: key, known_hosts, config."""
 
     folder: Path
@@ -59,37 +57,6 @@ class SshBoard:
         ssh = ["ssh", "-F", str(self.folder / "config"), "-p", str(self.port), "board@127.0.0.1", command]
         return subprocess.run(ssh, check=True, capture_output=True, text=True, timeout=60).stdout
 
-    def processes(self) -> dict[int, str]:
-        """All that runs on the board, by this machine's process numbers: number -> command line."""
-        parents: dict[int, int] = {}
-        lines: dict[int, str] = {}
-        for folder in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):
-                parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-                lines[int(folder.name)] = (folder / "cmdline").read_text().replace("\0", " ").strip()
-        ours = {self.process.pid}
-        while more := {pid for pid, parent in parents.items() if parent in ours} - ours:
-            ours |= more
-        return {pid: lines[pid] for pid in ours if lines.get(pid)}
-
-    def pids_of(self, part: str) -> list[int]:
-        """The processes whose command line has `part` in it."""
-        return [pid for pid, line in self.processes().items() if part in line]
-
-    def wait_for(self, part: str, *, gone: bool = False, seconds: float = 60) -> list[int]:
-        """Wait until such a process is there, or until none is."""
-        end = time.monotonic() + seconds
-        while bool(found := self.pids_of(part)) == gone:
-            assert time.monotonic() < end, f"{part}: {'still' if gone else 'not'} there: {self.processes()}"
-            time.sleep(0.1)
-        return found
-
-    def kill(self) -> None:
-        """The power is cut."""
-        with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-
 
 @contextmanager
 def started_board(
@@ -102,12 +69,12 @@ def started_board(
         disk: size of the user's home.
         variables: environment of what runs there.
     """
-    require_namespaces()
+    require_namespaces("ssh", "ssh-keygen")
     base = board_root()
     port = _free_port()
     _make_keys(folder, port, variables or {})
     sshd = ["/usr/sbin/sshd", "-D", "-e", "-f", "/tmp/home/sshd_config"]
-    command = [*_namespaces(), str(_START), str(base / "qemu-aarch64"), str(base / "root")]
+    command = [*namespaces(), str(_START), str(base / "qemu-aarch64"), str(base / "root")]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             [*command, str(folder / "seed"), disk, *sshd],
@@ -123,23 +90,6 @@ def started_board(
         yield board
     finally:
         board.kill()
-
-
-def require_namespaces() -> None:
-    """Skip the test where an ordinary user cannot make the namespaces that a board needs."""
-    for tool in ("ssh", "ssh-keygen", "unshare", "apt-get", "dpkg-deb"):
-        if shutil.which(tool) is None:
-            pytest.skip(f"a board cannot be started: there is no {tool}")
-    trial = [*_namespaces(), "-c", "mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc"]
-
-    done = subprocess.run(trial, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        pytest.skip(f"a board cannot be started: no binfmt_misc in a user namespace: {done.stderr.strip()}")
-
-
-def _namespaces() -> list[str]:
-    apart = ["--user", "--map-root-user", "--mount", "--pid", "--propagation", "private"]
-    return ["unshare", *apart, "--fork", "--kill-child", "sh"]
 
 
 def _make_keys(folder: Path, port: int, variables: dict[str, str]) -> None:

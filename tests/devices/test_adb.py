@@ -41,7 +41,11 @@ def test_the_only_device_needs_no_name() -> None:
     [
         ("", {}, r"attached are: none; plug one in"),
         ("", parse_devices(DEVICES), r"adb:R58M123ABC \(device\).*; name one of them"),
-        ("nosuch", {"R58M123ABC": "device"}, r"adb:nosuch: it is not attached; .*: adb:R58M123ABC \(device\)"),
+        (
+            "nosuch",
+            {"R58M123ABC": "device"},
+            r"adb:nosuch: it is not attached; .*: adb:R58M123ABC \(device\)",
+        ),
         ("192.168.1.7:5555", parse_devices(DEVICES), "does not trust this computer"),
         ("emulator-5554", parse_devices(DEVICES), "does not answer: plug it in again"),
         ("0123456789", parse_devices(DEVICES), "this user may not open it"),
