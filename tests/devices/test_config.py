@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from evit_deploy.devices.config import config_files, load_config, read_config, user_file
+from evit_deploy.devices.config import _KEYS, config_files, load_config, read_config, user_file
 from evit_deploy.errors import Exit, UserError
 
 PI = """
@@ -117,3 +117,11 @@ def test_what_is_not_understood_is_named(tmp_path: Path, text: str, complaint: s
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="Is a directory"):
         read_config(tmp_path)
+
+
+def test_the_documented_file_is_understood(tmp_path: Path) -> None:
+    page = (Path(__file__).parent.parent.parent / "docs" / "devices.md").read_text()
+    file = tmp_path / "evit.toml"
+    file.write_text(page.partition("```toml\n")[2].partition("```")[0])
+    assert list(read_config(file).devices) == ["pi5", "small"]
+    assert [key for key in _KEYS if f"`{key}`" not in page] == []
