@@ -49,6 +49,7 @@ def test_a_machine_that_tells_nothing_is_not_throttled(tmp_path: Path) -> None:
     state = machine_state([0], tmp_path)
     assert (state["temperature_c"], state["steal_s"], state["khz"]) == (None, None, {"0": None})
     assert throttling({"before": state, "after": state}) == []
+    assert throttling({}) == []
 
 
 def test_this_machine() -> None:
