@@ -22,19 +22,23 @@ class Latency:
     `median_ms` and `p90_ms` are medians over launches of each launch's median and 90th percentile. `within`
     is the median over launches of (p90 - p10) / median, `between` the range of the launches' medians over
     `median_ms`; both are shares. `parity` is the first launch's comparison with the reference.
+
+    A native benchmark program prints figures and no samples: then a launch's median is what it printed, be it
+    a mean (`printed` says which), and what it did not print is None.
     """
 
     median_ms: float
-    p90_ms: float
-    within: float
+    p90_ms: float | None
+    within: float | None
     between: float
-    load_ms: float
-    first_ms: float
+    load_ms: float | None
+    first_ms: float | None
     fastest_launch_ms: float
     slowest_launch_ms: float
     peak_bytes: int | None
     steady: bool
     parity: Mapping[str, Any] | None
+    printed: str | None = None
 
 
 @dataclass(frozen=True)
@@ -69,18 +73,20 @@ def summarize_latency(measurement: Measurement) -> Latency:
     medians = [statistics.median(launch["samples_ns"]) for launch in launches]
     median = statistics.median(medians)
     memory = measurement.memory
+    printed = launches[0].get("printed", {}).get("figure")
     return Latency(
         median_ms=median / NS_PER_MS,
-        p90_ms=_median([percentile(launch["samples_ns"], 90) for launch in launches]) / NS_PER_MS,
-        within=_median([_spread(launch["samples_ns"]) for launch in launches]),
+        p90_ms=_milliseconds([_p90_ns(launch) for launch in launches]),
+        within=None if printed else _median([_spread(launch["samples_ns"]) for launch in launches]),
         between=(max(medians) - min(medians)) / median,
-        load_ms=_median([launch["load_ns"] for launch in launches]) / NS_PER_MS,
-        first_ms=_median([launch["first_ns"] for launch in launches]) / NS_PER_MS,
+        load_ms=_milliseconds([launch["load_ns"] for launch in launches]),
+        first_ms=_milliseconds([launch["first_ns"] for launch in launches]),
         fastest_launch_ms=min(medians) / NS_PER_MS,
         slowest_launch_ms=max(medians) / NS_PER_MS,
         peak_bytes=None if memory is None else memory["peak_bytes"],
         steady=all(launch["steady"] for launch in launches),
         parity=launches[0]["parity"],
+        printed=printed,
     )
 
 
@@ -105,6 +111,20 @@ def percentile(samples: Sequence[float], share: int) -> float:
     low = int(position)
     high = min(low + 1, len(ordered) - 1)
     return ordered[low] + (ordered[high] - ordered[low]) * (position - low)
+
+
+def _p90_ns(launch: Mapping[str, Any]) -> float | None:
+    """Of its samples, or as a native program printed it."""
+    if "printed" not in launch:
+        return percentile(launch["samples_ns"], 90)
+    printed: float | None = launch["printed"].get("p90_ns")
+    return printed
+
+
+def _milliseconds(values_ns: Sequence[float | None]) -> float | None:
+    """The median; None where a value is not known."""
+    known = [value for value in values_ns if value is not None]
+    return _median(known) / NS_PER_MS if len(known) == len(values_ns) else None
 
 
 def _spread(samples: Sequence[float]) -> float:

@@ -59,7 +59,7 @@ def latency_row(measurement: Measurement) -> Row:
     cells = {
         "median ms": _milliseconds(latency.median_ms),
         "p90 ms": _milliseconds(latency.p90_ms),
-        "within": f"{latency.within:.1%}",
+        "within": _UNKNOWN if latency.within is None else f"{latency.within:.1%}",
         "between": f"{latency.between:.1%}",
         "load ms": _milliseconds(latency.load_ms),
         "first ms": _milliseconds(latency.first_ms),
@@ -139,8 +139,10 @@ def _device(measurement: Measurement) -> str:
     return measurement.device + threads
 
 
-def _milliseconds(value: float) -> str:
+def _milliseconds(value: float | None) -> str:
     """Three significant digits, without an exponent."""
+    if value is None:
+        return _UNKNOWN
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 

@@ -10,10 +10,13 @@ import os
 import shutil
 from collections.abc import Mapping
 from importlib.util import find_spec
+from pathlib import Path
 
+from evit_deploy.devices.base import Device
 from evit_deploy.devices.board import BoardDevice, BoardSettings, settings_from_environment
 from evit_deploy.devices.child import run_child
 from evit_deploy.devices.link import Link, last_line
+from evit_deploy.devices.native import RUNNER_VARIABLE, NativeDevice
 from evit_deploy.errors import Exit, SetupError, UserError
 
 SCHEME = "adb"
@@ -117,16 +120,21 @@ class AdbLink(Link):
         return done.stdout.decode(errors="replace")
 
 
-def adb_device(name: str, settings: BoardSettings | None = None) -> BoardDevice:
+def adb_device(name: str, settings: BoardSettings | None = None, runner: str | None = None) -> Device:
     """The device that `adb:...` names.
 
     Args:
         name: that.
         settings: None takes those of the environment (EVIT_BOARD_...).
+        runner: path of a native program, which then runs instead of the agent; None takes that in
+            EVIT_NATIVE_RUNNER.
 
     Raises:
-        UserError: the name or a setting is wrong.
+        UserError: the name, a setting or the program is wrong.
     """
+    program = runner or os.environ.get(RUNNER_VARIABLE)
+    if program:
+        return NativeDevice(name, AdbLink(name), Path(program))
     return BoardDevice(name, AdbLink(name), settings or settings_from_environment())
 
 

@@ -53,6 +53,7 @@ class DeviceEntry:
     threads: int | None = None
     environment: str | None = None
     python: str | None = None
+    native_runner: str | None = None
     ssh_options: tuple[str, ...] | None = None
 
 
@@ -63,6 +64,7 @@ _KEYS: Mapping[str, type] = {
     "threads": int,
     "environment": str,
     "python": str,
+    "native-runner": str,
     "ssh-options": list,
 }
 
@@ -153,6 +155,8 @@ class _Reader:
         if values.get("threads", 1) < 1:
             raise self.error(table, "threads", f"got {values['threads']}, expected at least 1")
         options = values.pop("ssh-options", None)
+        if "native-runner" in values:
+            values["native_runner"] = str(self.file.parent / values.pop("native-runner"))
         return DeviceEntry(
             name, file=self.file, ssh_options=None if options is None else tuple(options), **values
         )

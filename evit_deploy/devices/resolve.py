@@ -54,7 +54,7 @@ def _ssh(entry: DeviceEntry) -> list[Device]:
 
 
 def _adb(entry: DeviceEntry) -> list[Device]:
-    return [adb_device(entry.target, board_settings(entry))]
+    return [adb_device(entry.target, board_settings(entry), entry.native_runner)]
 
 
 _RUN_KEYS = ("cores", "threads")
@@ -64,7 +64,7 @@ SCHEMES: Mapping[str, Scheme] = {
     LOCAL: Scheme(_local, _RUN_KEYS),
     "qemu": Scheme(_emulated),
     "ssh": Scheme(_ssh, (*_BOARD_KEYS, "ssh_options")),
-    "adb": Scheme(_adb, _BOARD_KEYS),
+    "adb": Scheme(_adb, (*_BOARD_KEYS, "native_runner")),
 }
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -17,8 +18,10 @@ from typing import Any
 
 import pytest
 from boards.adb_board import ADDRESS, FOUND, WITHOUT_PYTHON, AdbBoard, started_board
+from devices.print_program import write_print_program
+from devices.test_native import BENCHMARK_MODEL, PERF_TEST
 
-from evit_deploy.devices.adb import FOLDER
+from evit_deploy.devices.adb import FOLDER, find_adb
 from evit_deploy.errors import Exit
 
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -179,11 +182,74 @@ def test_a_full_disk(tmp_path: Path, run_bench: RunBench, tiny_tflite: Path) -> 
         ]
 
 
-def test_no_python_on_the_device(tmp_path: Path, run_bench: RunBench, tiny_tflite: Path) -> None:
-    with started_board(tmp_path / "other", path=WITHOUT_PYTHON) as board:
-        done = run_bench(tiny_tflite, "-d", board.name, **board.variables)
+@pytest.fixture(scope="module")
+def bare_board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AdbBoard]:
+    """One without Python, and with little room."""
+    with started_board(tmp_path_factory.mktemp("bare"), path=WITHOUT_PYTHON, disk="4m") as board:
+        yield board
+
+
+def test_no_python_on_the_device(bare_board: AdbBoard, run_bench: RunBench, tiny_tflite: Path) -> None:
+    done = run_bench(tiny_tflite, "-d", bare_board.name, **bare_board.variables)
     assert done.returncode == Exit.BOARD
     assert "needs Python 3.9" in last_line(done) and "EVIT_NATIVE_RUNNER=PATH" in last_line(done)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "text", "median_ns", "peak_bytes"),
+    [
+        ("tflite", BENCHMARK_MODEL.format(more=""), 2_950_340_000, None),
+        ("onnx", PERF_TEST, 99_508_600, 271_122_432),
+    ],
+)
+def test_a_native_program(
+    bare_board: AdbBoard,
+    run_bench: RunBench,
+    tmp_path: Path,
+    tiny_tflite: Path,
+    tiny_onnx: Path,
+    suffix: str,
+    text: str,
+    median_ns: int,
+    peak_bytes: int | None,
+) -> None:
+    """A stand-in that runs there and prints what the real one prints: no real one can be had as a package."""
+    program = write_print_program(tmp_path / "program", text)
+    graph = {"tflite": tiny_tflite, "onnx": tiny_onnx}[suffix]
+    variables = {**bare_board.variables, "EVIT_NATIVE_RUNNER": str(program)}
+    result = result_of(run_bench(graph, "-d", bare_board.name, "--launches", 2, "--json", **variables))
+    (measurement,) = result["measurements"]
+    assert [launch["samples_ns"] for launch in measurement["launches"]] == [[median_ns]] * 2
+    assert measurement["memory"]["peak_bytes"] == peak_bytes
+    assert result["devices"][bare_board.name]["machine"] == "aarch64"
+    table = run_bench(graph, "-d", bare_board.name, *ONCE, **variables)
+    assert "As a native program printed it, outputs not verified" in table.stdout, table.stderr
+
+
+def test_a_native_program_that_fails(
+    bare_board: AdbBoard, run_bench: RunBench, tmp_path: Path, tiny_tflite: Path
+) -> None:
+    program = write_print_program(tmp_path / "program", "ERROR: Failed to load model\n", code=1)
+    variables = {**bare_board.variables, "EVIT_NATIVE_RUNNER": str(program)}
+    done = run_bench(tiny_tflite, "-d", bare_board.name, **variables)
+    assert done.returncode == Exit.RUNTIME
+    assert last_line(done).endswith("failed with exit code 1: ERROR: Failed to load model")
+    refused = run_bench(tiny_tflite, "-d", bare_board.name, "--cores", "0", **variables)
+    assert refused.returncode == Exit.DEVICE
+    assert "a native program cannot be told --cores" in last_line(refused)
+
+
+def test_a_native_program_and_a_full_disk(
+    bare_board: AdbBoard, run_bench: RunBench, tmp_path: Path, tiny_tflite: Path
+) -> None:
+    program = write_print_program(tmp_path / "program", BENCHMARK_MODEL)
+    with program.open("ab") as file:
+        file.write(bytes(5 << 20))
+    variables = {**bare_board.variables, "EVIT_NATIVE_RUNNER": str(program)}
+    done = run_bench(tiny_tflite, "-d", bare_board.name, **variables)
+    assert done.returncode == Exit.BOARD
+    assert "its disk is full" in last_line(done)
+    assert "part" not in bare_board.sh(f"ls {FOLDER}/files")
 
 
 def test_adbd_stopped_in_mid_run(tmp_path: Path, tiny_tflite: Path) -> None:
@@ -194,3 +260,24 @@ def test_adbd_stopped_in_mid_run(tmp_path: Path, tiny_tflite: Path) -> None:
         error = process.communicate(timeout=60)[1].splitlines()[-1]
     assert process.returncode == Exit.CONNECTION_LOST
     assert error.startswith(f"error: connection lost: {board.name}: "), error
+
+
+def test_the_commands_in_the_docs(board: AdbBoard, tiny_tflite: Path, tiny_onnx: Path) -> None:
+    """Every line of a block of shell; with the board's name, and graphs and programs that are here."""
+    blocks = re.findall(r"```sh\n(.*?)```", (REPOSITORY / "docs/adb.md").read_text(), re.S)
+    lines = [line for block in blocks for line in block.splitlines()]
+    assert len(lines) == 6
+    here = {
+        "evit-bench": f"{sys.executable} -m evit_deploy.cli.bench",
+        "adb -s": f"{find_adb()} -s",
+        **{"R58M123ABC": FOUND, "ARTIFACT": str(tiny_tflite)},
+        **{"MODEL.tflite": str(tiny_tflite), "MODEL.onnx": str(tiny_onnx)},
+    }
+    write_print_program(tiny_tflite.with_name("benchmark_model"), BENCHMARK_MODEL.format(more=""))
+    write_print_program(tiny_tflite.with_name("onnxruntime_perf_test"), PERF_TEST)
+    environment = {**os.environ, **board.variables, "PYTHONPATH": str(REPOSITORY)}
+    for line in lines:
+        for written, ours in here.items():
+            line = line.replace(written, ours)
+        done = subprocess.run(["sh", "-c", line], env=environment, cwd=tiny_tflite.parent, check=False)
+        assert done.returncode == 0, line
