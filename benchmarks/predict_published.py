@@ -76,7 +76,7 @@ def main(write: bool) -> None:
     click.echo("| model | published ms | predicted (90 % interval) | error | counts | profile |")
     click.echo("|---|---|---|---|---|---|")
     for line in published_lines(counts):
-        click.echo(_markdown(line))
+        click.echo(markdown_row(line))
 
 
 def _costs(profile: LatencyProfile) -> list[str]:
@@ -84,11 +84,12 @@ def _costs(profile: LatencyProfile) -> list[str]:
     return [f"{term.name}: {cost:.4f} ms per million" for term, cost in costs]
 
 
-def _markdown(line: Line) -> str:
+def markdown_row(line: Line) -> str:
+    """A row of the table, as it stands in docs/predict.md."""
     published = line.published
     cells = (
         published.name,
-        f"{published.latency_ms:g}",
+        f"{published.latency_ms:g} +- {published.rounding_ms:g}",
         predicted_cell(line.predicted),
         f"{line.error:+.1%}",
         "scaled" if published.counted_at else "counted",

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evit_deploy.errors import UserError
+
 SOURCE = "published table, Snapdragon 8Gen1 CPU, TFLite fp32, 1 thread (arXiv 2205.14756)"
 COUNTS_FILE = Path(__file__).with_name("published_counts.json")
 
@@ -96,8 +98,15 @@ class PublishedCounts:
     graphs: Mapping[str, Mapping[str, Any]]
 
     def classes(self, model: str, size: Size) -> Classes:
-        """Instructions by class, as counted."""
-        classes: Classes = self.graphs[f"{model}-{size_text(size)}"]["classes"]
+        """Instructions by class, as counted.
+
+        Raises:
+            UserError: it has not been counted.
+        """
+        name = f"{model}-{size_text(size)}"
+        if name not in self.graphs:
+            raise UserError(f"{name} is not counted; run 'python -m evit_deploy.benchmarks.count_published'")
+        classes: Classes = self.graphs[name]["classes"]
         return classes
 
     def of(self, published: Published) -> Classes:
