@@ -14,10 +14,12 @@ from evit_deploy import __version__
 from evit_deploy.cli.bench_calibrate import calibrate
 from evit_deploy.cli.bench_devices import devices
 from evit_deploy.cli.bench_doctor import doctor
+from evit_deploy.cli.bench_instructions import instructions
 from evit_deploy.cli.bench_predict import add_predictions, profile_for
 from evit_deploy.cli.bench_profile import profile as profile_command
 from evit_deploy.cli.common import DefaultGroup, Reporter, reporter_of, run_command, verbosity_options
 from evit_deploy.cli.device_choices import choose
+from evit_deploy.cli.prepare import prepare_emulator, set_up_emulator
 from evit_deploy.cli.request import Request, resumed
 from evit_deploy.cli.runtime_options import runtime_options, runtime_options_of
 from evit_deploy.errors import Exit, UserError
@@ -48,6 +50,7 @@ def bench() -> None:
       local       this machine, whatever it is
       NAME        a name from evit.toml
       ssh://U@H   a board over SSH: user, host, and :PORT where it is not ssh's own; see docs/ssh.md
+      adb:SERIAL  a phone or board over adb; adb: is the only one that is attached; see docs/adb.md
       qemu:CORE   emulated; CORE is cortex-a53, cortex-a72, cortex-a76 or neoverse-n1; CORE,CORE is both
     """
 
@@ -102,7 +105,7 @@ def run(
     if chart is not None:
         _check_chart(chart)
     profile = profile_for(predict, request.devices)
-    _prepare_emulator(request.devices, reporter, allowed=not no_setup)
+    prepare_emulator(request.devices, reporter, allowed=not no_setup)
     result = _measure(request, output, reporter, wait=not no_wait)
     _detail(result, reporter)
     result, predictions = add_predictions(result, profile, reporter)
@@ -129,7 +132,7 @@ def setup(mirror: str | None, quiet: bool, verbose: bool) -> None:
     if found is not None:
         reporter.say(f"the emulator is set up: {found.folder}")
         return
-    _set_up(reporter, mirror)
+    set_up_emulator(reporter, mirror)
 
 
 @bench.command()
@@ -152,6 +155,7 @@ def show(artifact: Path, image: Path | None, output: Path | None, quiet: bool, v
 bench.add_command(calibrate)
 bench.add_command(devices)
 bench.add_command(doctor)
+bench.add_command(instructions)
 bench.add_command(profile_command)
 
 
@@ -202,27 +206,6 @@ def _plan(quick: bool, launches: int | None) -> Plan:
 
     plan = QUICK if quick else Plan()
     return plan if launches is None else replace(plan, launches=launches, count_launches=launches)
-
-
-def _prepare_emulator(devices: list[Device], reporter: Reporter, *, allowed: bool) -> None:
-    """Set the emulator up if a device needs it; the device itself refuses where that is not allowed."""
-    from evit_deploy.devices import find_emulator
-
-    if allowed and any(device.emulated for device in devices) and find_emulator() is None:
-        _set_up(reporter, mirror=None)
-
-
-def _set_up(reporter: Reporter, mirror: str | None) -> None:
-    from evit_deploy.devices import emulator_folder
-    from evit_deploy.devices.emulator_setup import DISK_MB, DOWNLOAD_MB, set_up
-
-    reporter.say(
-        f"setting up the aarch64 emulator in {emulator_folder()}: fetching QEMU and an aarch64 Python from a "
-        f"Debian mirror, and aarch64 wheels with pip ({DOWNLOAD_MB} MB; {DISK_MB} MB on disk)"
-    )
-    with reporter.progress("setting up the emulator") as step:
-        emulator = set_up(step, mirror)
-    reporter.say(f"the emulator is set up: {emulator.folder}")
 
 
 def _measure(request: Request, output: Path | None, reporter: Reporter, *, wait: bool) -> Result:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from evit_deploy.cli.common import reporter_of, stdout_console, verbosity_options
+from evit_deploy.cli.prepare import prepare_emulator
 from evit_deploy.errors import Exit, UserError
 
 
@@ -53,6 +54,7 @@ def profile(
     device = resolve(name or ARM_CPU)
     if device.emulated and (threads != 1 or cores != "auto"):
         raise UserError(f"{device.label}: one thread on one core is all there is", Exit.DEVICE)
+    prepare_emulator([device], reporter)
     plan = run.ProfilePlan(threads=threads, cores=cores)
     with reporter.progress("profiling") as step:
         found = run.profile(artifact, device, plan, step, wait=not no_wait)

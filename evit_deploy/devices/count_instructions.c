@@ -5,10 +5,13 @@
  *     getpriority(0x524F4902, id)    end it
  * Each region becomes one JSON line in the file given as `out=FILE`:
  *     {"region": 1, "classes": {"branch": 10, ...}}
+ * and with the further argument `mnemonics=on`
+ *     {"region": 1, "classes": {...}, "mnemonics": {"fmla.4s": 5, ...}}
  *
  * How: QEMU translates guest code in blocks that always run from their first instruction. Each block has a
  * counter that QEMU increments inline (no call), and a histogram of its instructions by class, made once when
  * it is translated. At the end of a region: sum of counter x histogram over all blocks.
+ * For mnemonics QEMU's disassembler is asked once for each instruction translated, and nothing when it runs.
  * The counters are not atomic, so totals are exact for one guest thread only, which is all we measure.
  *
  * Build: cc -O2 -fPIC -shared count_instructions.c -o count_instructions.so
@@ -52,6 +55,7 @@ void qemu_plugin_register_vcpu_tb_exec_inline(struct qemu_plugin_tb *, enum qemu
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *, size_t);
 const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *);
+char *qemu_plugin_insn_disas(const struct qemu_plugin_insn *);
 
 EXPORT int qemu_plugin_version = 1;
 
@@ -136,17 +140,90 @@ static enum class classify(uint32_t word)
     return patterns[row].class;
 }
 
+/* ---- Mnemonics ------------------------------------------------------------------------------------------- */
+
+enum { NAME = 32, MOST_NAMES = 4096 };
+
+static char names[MOST_NAMES][NAME];
+static size_t names_known;
+static bool with_mnemonics;
+
+/* "fmla v0.4s, v1.4s, v2.s[0]" -> "fmla.4s", "ldp q0, q1, [x0]" -> "ldp.q": the first word, and how the first
+ * operand is arranged. */
+static void shorten(const char *text, char *name)
+{
+    size_t length = strcspn(text, " \t"), arranged;
+    const char *operand = text + length + strspn(text + length, " \t{");
+    const char *end = operand + strcspn(operand, " ,}");
+
+    if (length >= NAME / 2)
+        length = NAME / 2 - 1;
+    memcpy(name, text, length);
+    name[length] = 0;
+    if (operand + 1 < end && strchr("qdshb", operand[0]) && operand[1] >= '0' && operand[1] <= '9') {
+        name[length] = '.';
+        name[length + 1] = operand[0];
+        name[length + 2] = 0;
+        return;
+    }
+    operand = memchr(operand, '.', (size_t)(end - operand));
+    if (!operand)
+        return;
+    arranged = strspn(operand, ".0123456789bhsdq");
+    if (arranged >= NAME / 2)
+        arranged = NAME / 2 - 1;
+    memcpy(name + length, operand, arranged);
+    name[length + arranged] = 0;
+}
+
+/* The number of an instruction's mnemonic. Debian 12's disassembler does not know what is newer than ARMv8.1
+ * (it says ".byte"): then the class has to do. Called with the lock held. */
+static uint16_t mnemonic(const struct qemu_plugin_insn *insn, enum class class)
+{
+    char name[NAME] = "", *text = qemu_plugin_insn_disas(insn);
+    size_t number = 0;
+
+    if (text && text[0] != '.')
+        shorten(text, name);
+    else
+        snprintf(name, NAME, "(%s)", class_names[class]);
+    free(text);
+    while (number < names_known && strcmp(names[number], name))
+        number++;
+    if (number == MOST_NAMES)
+        abort();
+    if (number == names_known)
+        strcpy(names[names_known++], name);
+    return (uint16_t)number;
+}
+
 /* ---- Blocks and regions --------------------------------------------------------------------------------- */
 
 struct block {
     uint64_t runs;              /* since the region began; QEMU's generated code adds to it */
     struct block *next;
     uint16_t count[CLASSES];
+    size_t length;              /* of mnemonics: one for each instruction; 0 where nobody asked */
+    uint16_t *mnemonics;
 };
 
 static struct block *blocks;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static FILE *out;
+
+static void name_instructions(struct block *block, const struct qemu_plugin_tb *tb)
+{
+    block->length = qemu_plugin_tb_n_insns(tb);
+    block->mnemonics = calloc(block->length, sizeof *block->mnemonics);
+    if (!block->mnemonics)
+        abort();
+    for (size_t i = 0; i < block->length; i++) {
+        const struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
+        uint32_t word;
+        memcpy(&word, qemu_plugin_insn_data(insn), sizeof word);
+        block->mnemonics[i] = mnemonic(insn, classify(word));
+    }
+}
 
 /* A block is translated: classify its instructions and have its runs counted. */
 static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
@@ -161,6 +238,8 @@ static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
         block->count[classify(word)]++;
     }
     pthread_mutex_lock(&lock);
+    if (with_mnemonics)
+        name_instructions(block, tb);
     block->next = blocks;
     blocks = block;
     pthread_mutex_unlock(&lock);
@@ -171,6 +250,25 @@ static void begin_region(void)
 {
     for (struct block *block = blocks; block; block = block->next)
         block->runs = 0;
+}
+
+static void write_mnemonics(void)
+{
+    static uint64_t total[MOST_NAMES];
+    const char *separator = "";
+
+    memset(total, 0, sizeof total);
+    for (struct block *block = blocks; block; block = block->next)
+        for (size_t i = 0; block->runs && i < block->length; i++)
+            total[block->mnemonics[i]] += block->runs;
+    fprintf(out, ", \"mnemonics\": {");
+    for (size_t number = 0; number < names_known; number++) {
+        if (!total[number])
+            continue;
+        fprintf(out, "%s\"%s\": %llu", separator, names[number], (unsigned long long)total[number]);
+        separator = ", ";
+    }
+    fprintf(out, "}");
 }
 
 static void end_region(unsigned id)
@@ -188,7 +286,10 @@ static void end_region(unsigned id)
         fprintf(out, "%s\"%s\": %llu", separator, class_names[class], (unsigned long long)total[class]);
         separator = ", ";
     }
-    fprintf(out, "}}\n");
+    fprintf(out, "}");
+    if (with_mnemonics)
+        write_mnemonics();
+    fprintf(out, "}\n");
     fflush(out);
 }
 
@@ -217,8 +318,9 @@ static void on_guest_exit(qemu_plugin_id_t id, void *data)
 
 EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv)
 {
-    if (strcmp(info->target_name, "aarch64") || argc != 1 || strncmp(argv[0], "out=", 4)) {
-        fprintf(stderr, "count_instructions: for aarch64 guests, with the one argument out=FILE\n");
+    with_mnemonics = argc == 2 && !strcmp(argv[1], "mnemonics=on");
+    if (strcmp(info->target_name, "aarch64") || argc != 1 + with_mnemonics || strncmp(argv[0], "out=", 4)) {
+        fprintf(stderr, "count_instructions: for aarch64 guests; arguments: out=FILE [mnemonics=on]\n");
         return -1;
     }
     out = fopen(argv[0] + 4, "w");

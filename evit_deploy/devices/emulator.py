@@ -131,15 +131,19 @@ class Emulator:
         (folder / "root").symlink_to(self.folder / f"root-{core}")
         (folder / "site").symlink_to(self.folder / "site")
 
-    def command(self, core: str, arguments: Sequence[str], counts: str | None = None) -> list[str]:
+    def command(
+        self, core: str, arguments: Sequence[str], counts: str | None = None, *, mnemonics: bool = False
+    ) -> list[str]:
         """The command line that runs the guest's Python in a folder made ready by `link_into`.
 
         Args:
             core: a key of `CORES`.
             arguments: of Python.
             counts: file that receives the marked regions' instruction counts; None counts nothing.
+            mnemonics: count by mnemonic, too.
         """
-        plugin = ["-plugin", f"{self.folder / 'count_instructions.so'},out={counts}"] if counts else []
+        more = ",mnemonics=on" if mnemonics else ""
+        plugin = ["-plugin", f"{self.folder / 'count_instructions.so'},out={counts}{more}"] if counts else []
         guest = {**AGENT_ENVIRONMENT, "PYTHONPATH": "site"}
         settings = [word for name, value in guest.items() for word in ("-E", f"{name}={value}")]
         qemu = str(self.folder / "host" / "qemu-aarch64")

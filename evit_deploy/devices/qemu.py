@@ -76,6 +76,8 @@ class QemuDevice(Device):
     def run_agent(self, job: Mapping[str, Any]) -> dict[str, Any]:
         """See `Device.run_agent`. A counting job's result gets `counts`: region -> class -> instructions.
 
+        If the job says `mnemonics`, also `mnemonics`: region -> mnemonic -> instructions.
+
         Raises:
             UserError: more than one thread: threads that wait for each other spin, and the totals of two
                 like runs differ by factors.
@@ -91,15 +93,19 @@ class QemuDevice(Device):
         # The runtimes size their pools by what they may run on: one processor, as /sys shows in there.
         cores = str(random.choice(sorted(os.sched_getaffinity(0))))
         result = launch_agent(
-            emulator.command(self.core, [AGENT_FILE, JOB_FILE, RESULT_FILE], counts=_COUNTS_FILE),
+            emulator.command(
+                self.core,
+                [AGENT_FILE, JOB_FILE, RESULT_FILE],
+                counts=_COUNTS_FILE,
+                mnemonics=bool(job.get("mnemonics")),
+            ),
             {**job, "cores": cores},
             folder=folder,
             environment=emulator.environment(),
             names=self._names,
             label=self.label,
         )
-        counts = _read_counts(folder / _COUNTS_FILE)
-        return {**result, "counts": counts} if counts else result
+        return {**result, **_read_counts(folder / _COUNTS_FILE)}
 
     def facts(self) -> dict[str, Any]:
         """See `Device.facts`; with the versions of the emulator's parts, and without what is the host's."""
@@ -113,7 +119,12 @@ class QemuDevice(Device):
         return self._folder
 
 
-def _read_counts(path: Path) -> dict[str, dict[str, int]]:
-    """What the plugin wrote: one JSON line a region."""
+def _read_counts(path: Path) -> dict[str, dict[str, dict[str, int]]]:
+    """What the plugin wrote, one JSON line a region, turned round: field -> region -> name -> count."""
     regions = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return {str(region["region"]): region["classes"] for region in regions}
+    fields = {"counts": "classes", "mnemonics": "mnemonics"}
+    found = {
+        ours: {str(region["region"]): region[theirs] for region in regions if theirs in region}
+        for ours, theirs in fields.items()
+    }
+    return {field: by_region for field, by_region in found.items() if by_region}

@@ -1,0 +1,37 @@
+"""Setting up the emulator from a command, on first use or ahead of time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from evit_deploy.cli.common import Reporter
+
+if TYPE_CHECKING:
+    from evit_deploy.devices import Device
+
+
+def prepare_emulator(devices: Sequence[Device], reporter: Reporter, *, allowed: bool = True) -> None:
+    """Set the emulator up if a device needs it; the device itself refuses where that is not allowed."""
+    from evit_deploy.devices import find_emulator
+
+    if allowed and any(device.emulated for device in devices) and find_emulator() is None:
+        set_up_emulator(reporter, mirror=None)
+
+
+def set_up_emulator(reporter: Reporter, mirror: str | None) -> None:
+    """Set the emulator up and say so.
+
+    Raises:
+        SetupError: something that it needs is missing or cannot be fetched.
+    """
+    from evit_deploy.devices import emulator_folder
+    from evit_deploy.devices.emulator_setup import DISK_MB, DOWNLOAD_MB, set_up
+
+    reporter.say(
+        f"setting up the aarch64 emulator in {emulator_folder()}: fetching QEMU and an aarch64 Python from a "
+        f"Debian mirror, and aarch64 wheels with pip ({DOWNLOAD_MB} MB; {DISK_MB} MB on disk)"
+    )
+    with reporter.progress("setting up the emulator") as step:
+        emulator = set_up(step, mirror)
+    reporter.say(f"the emulator is set up: {emulator.folder}")
