@@ -150,8 +150,8 @@ class BoardDevice(Device):
     def facts(self) -> dict[str, Any]:
         """See `Device.facts`; with the libc and what the environment consists of."""
         assert self._python is not None
-        own = {"target": self.name, "libc": " ".join(self._python.libc), "environment": self._environment}
-        return {**super().facts(), **own}
+        own = {"target": self.name, "link": self._link.label, "libc": " ".join(self._python.libc)}
+        return {**super().facts(), **own, "environment": self._environment}
 
     def _ask_agent(self, what: str, arguments: list[str], **more: Any) -> dict[str, Any]:
         """Have the keeper start the agent."""

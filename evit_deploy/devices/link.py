@@ -16,9 +16,9 @@ from evit_deploy.errors import Exit, SetupError
 class Link(abc.ABC):
     """A way to one board.
 
-    `label` is how messages name the board. `folder` is where our things lie on it; None leaves that to the
-    board's own user: evit-deploy in XDG_CACHE_HOME, else in ~/.cache. `python_advice` is what to do where
-    the board has no Python for the agent.
+    `label` is how messages name the board; of an open link it is exact. `folder` is where our things lie on
+    it; None leaves that to the board's own user: evit-deploy in XDG_CACHE_HOME, else in ~/.cache.
+    `python_advice` is what to do where the board has no Python for the agent.
     """
 
     label: str

@@ -141,7 +141,7 @@ class NativeDevice(Device):
         properties = {name: value for name, value in rows if value}
         runner = {"name": self._program.name, "sha256": sha256_of(self._program)}
         own = {"machine": machine, "kernel": kernel, "properties": properties, "native_runner": runner}
-        return {"target": self.name, **own}
+        return {"target": self.name, "link": self._link.label, **own}
 
 
 def _refuse(job: Mapping[str, Any], label: str) -> None:

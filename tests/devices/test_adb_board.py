@@ -112,7 +112,7 @@ def test_the_only_device_needs_no_name_and_several_do(
     board: AdbBoard, run_bench: RunBench, tiny_tflite: Path
 ) -> None:
     done = run_bench(tiny_tflite, "-d", "adb:", *ONCE, "--json", **board.variables)
-    assert list(result_of(done)["devices"]) == ["adb:"]
+    assert result_of(done)["devices"]["adb:"]["link"] == f"adb:{FOUND}"
     board.adb("connect", ADDRESS)
     done = run_bench(tiny_tflite, "-d", "adb:", **board.variables)
     board.adb("disconnect", ADDRESS)
