@@ -25,7 +25,9 @@ def test_mnemonics_and_classes_are_the_same_instructions(run_bench: RunBench, ti
     vector = sum(count for name, count in mnemonics.items() if name in ("fmla.4s", "fmla.2s"))
     assert vector == classes["simd_fma_fp32"]
     # Vector loads are told from scalar ones by their register.
-    loads = sum(n for name, n in mnemonics.items() if name.startswith(("ldr.", "ldp.", "ldur.", "ld1", "ld2")))
+    loads = sum(
+        n for name, n in mnemonics.items() if name.startswith(("ldr.", "ldp.", "ldur.", "ld1", "ld2"))
+    )
     assert loads == classes["simd_load"]
 
 
