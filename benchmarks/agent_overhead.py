@@ -24,7 +24,8 @@ from typing import Any
 import click
 
 from evit_deploy.benchmarks.cores import AUTO, pin
-from evit_deploy.benchmarks.passes import Subject, freeze_collector, runs_per_sample, take_samples
+from evit_deploy.benchmarks.marking import freeze_collector
+from evit_deploy.benchmarks.passes import Subject, runs_per_sample, take_samples
 
 TOLERANCE = 0.02
 _BLOCK = 20  # samples or bare blocks before it is the other's turn

@@ -5,7 +5,6 @@ Only the runtime's own call lies between two readings of the clock, or between t
 
 from __future__ import annotations
 
-import gc
 import math
 import os
 import statistics
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from evit_deploy.benchmarks.environment import memory_bytes
+from evit_deploy.benchmarks.marking import MARK_WARMUP, freeze_collector, marked, nothing
 from evit_deploy.benchmarks.samples import Samples
 from evit_deploy.benchmarks.state import context_switches, machine_state
 from evit_deploy.errors import Exit, SetupError
@@ -22,13 +22,8 @@ from evit_deploy.runtimes import Runner, RuntimeOptions, load_runtime, open_runn
 
 Call = Callable[[], None]
 
-# System calls that fail everywhere and change nothing; count_instructions.c looks for them.
-_BEGIN, _END = 0x524F4901, 0x524F4902
 # One inference is region INFERENCE less region NOTHING, so what marking and calling cost is not in it.
 NOTHING, INFERENCE = 0, 1
-# Python 3.11 and later rewrite their own bytecode during the first runs of a line; until then marking itself
-# costs more, by 600 instructions.
-_MARK_WARMUP = 8
 # A launch is steady when the medians of the last two groups of five runs agree to 5 %.
 _STEADY_GROUP, _STEADY_TOLERANCE = 5, 0.05
 # Enough for any percentile; a graph of microseconds would fill a result file with a million.
@@ -135,9 +130,9 @@ def count_pass(job: Mapping[str, Any]) -> dict[str, Any]:
     facts = subject.facts()
     freeze_collector()
     subject.call()
-    for _ in range(_MARK_WARMUP):
-        _marked(_nothing, NOTHING)
-    _marked(subject.call, INFERENCE)
+    for _ in range(MARK_WARMUP):
+        marked(nothing, NOTHING)
+    marked(subject.call, INFERENCE)
     return facts
 
 
@@ -179,28 +174,3 @@ def take_samples(call: Call, runs: int, seconds: float, per_sample: int = 1) -> 
             call()
         samples.append((clock() - begin) // per_sample)
     return samples
-
-
-def freeze_collector() -> None:
-    """No garbage collection from here on."""
-    gc.collect()
-    gc.freeze()
-    gc.disable()
-
-
-def _nothing() -> None:
-    pass
-
-
-def _marked(call: Call, region: int) -> None:
-    _mark(_BEGIN, region)
-    call()
-    _mark(_END, region)
-
-
-def _mark(which: int, region: int) -> None:
-    try:
-        os.getpriority(which, region)
-    except OSError:
-        return
-    raise AssertionError("the kernel accepted a mark")
