@@ -53,6 +53,7 @@ def onnx_from_torch(
                 f"conversion to ONNX failed: {type(error).__name__}: {error}; {last_lines(log)}",
                 Exit.CONVERSION,
             ) from error
+    del model.metadata_props[:]  # what onnxsim notes of itself
     onnx.checker.check_model(model, full_check=True)
     return model
 
