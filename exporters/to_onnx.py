@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from evit_deploy.errors import EvitError, Exit
-from evit_deploy.exporters.quiet import captured_output, last_lines
+from evit_deploy.exporters.quiet import captured_output, last_lines, root_cause
 
 if TYPE_CHECKING:
     import onnx
@@ -50,8 +50,7 @@ def onnx_from_torch(
             model: onnx.ModelProto = onnxsim.simplify(exported)[0]
         except Exception as error:
             raise EvitError(
-                f"conversion to ONNX failed: {type(error).__name__}: {error}; {last_lines(log)}",
-                Exit.CONVERSION,
+                f"conversion to ONNX failed: {root_cause(error)}; {last_lines(log)}", Exit.CONVERSION
             ) from error
     del model.metadata_props[:]  # what onnxsim notes of itself
     onnx.checker.check_model(model, full_check=True)
