@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from evit_deploy.errors import EvitError, Exit
 from evit_deploy.exporters.quiet import captured_output, last_lines, root_cause
+from evit_deploy.interrupts import interrupts_kept
 
 if TYPE_CHECKING:
     import onnx
@@ -43,7 +44,7 @@ def onnx_from_torch(
     import onnx
     import onnxsim
 
-    with captured_output() as log:
+    with interrupts_kept(), captured_output() as log:
         try:
             exported = _exported(module, example, output_name, dynamic_batch)
             name_by_module_path(exported)  # onnxsim keeps names, and loses the notes that they are made of

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from evit_deploy.errors import EvitError, Exit, SetupError
 from evit_deploy.exporters.quiet import captured_output, last_lines, root_cause
 from evit_deploy.exporters.tflite_metadata import read_model
+from evit_deploy.interrupts import interrupts_kept
 
 
 def tflite_from_torch(module: nn.Module, example: Tensor, *, output_name: str) -> Any:
@@ -34,7 +35,7 @@ def tflite_from_torch(module: nn.Module, example: Tensor, *, output_name: str) -
         EvitError: the converter failed, with the end of what it said.
         SetupError: litert-torch is not installed (it has wheels for x86-64 only).
     """
-    with captured_output() as log:
+    with interrupts_kept(), captured_output() as log:
         try:
             import litert_torch
         except ImportError as error:
