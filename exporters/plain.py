@@ -24,6 +24,7 @@ from evit_deploy.exporters.options import ExportOptions
 from evit_deploy.exporters.quiet import captured_output, last_lines
 from evit_deploy.exporters.rewrites import Rewrite
 from evit_deploy.exporters.rewrites.surgery import InputShapes, replace_modules
+from evit_deploy.interrupts import interrupts_kept
 from evit_deploy.models.attention import LiteMLA
 
 OPSET = 17
@@ -66,7 +67,7 @@ def _published_attention(model: nn.Module, input_shapes: InputShapes) -> int:
 def _convert_onnx(
     module: nn.Module, example: Tensor, options: ExportOptions, output_name: str, manifest: Manifest
 ) -> bytes:
-    with captured_output() as log, tempfile.TemporaryDirectory() as folder:
+    with interrupts_kept(), captured_output() as log, tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
         try:
             torch.onnx.export(

@@ -38,6 +38,13 @@ def captured_output() -> Iterator[IO[bytes]]:
             logging.disable(disabled)
 
 
+def root_cause(error: BaseException) -> str:
+    """The error at the bottom of a chain, as one line: converters wrap it in pages of general advice."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
 def last_lines(log: IO[bytes], count: int = 3) -> str:
     """The end of what was captured, as one line."""
     log.seek(0)

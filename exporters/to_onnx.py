@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from evit_deploy.errors import EvitError, Exit
-from evit_deploy.exporters.quiet import captured_output, last_lines
+from evit_deploy.exporters.quiet import captured_output, last_lines, root_cause
+from evit_deploy.interrupts import interrupts_kept
 
 if TYPE_CHECKING:
     import onnx
@@ -43,16 +44,16 @@ def onnx_from_torch(
     import onnx
     import onnxsim
 
-    with captured_output() as log:
+    with interrupts_kept(), captured_output() as log:
         try:
             exported = _exported(module, example, output_name, dynamic_batch)
             name_by_module_path(exported)  # onnxsim keeps names, and loses the notes that they are made of
             model: onnx.ModelProto = onnxsim.simplify(exported)[0]
         except Exception as error:
             raise EvitError(
-                f"conversion to ONNX failed: {type(error).__name__}: {error}; {last_lines(log)}",
-                Exit.CONVERSION,
+                f"conversion to ONNX failed: {root_cause(error)}; {last_lines(log)}", Exit.CONVERSION
             ) from error
+    del model.metadata_props[:]  # what onnxsim notes of itself
     onnx.checker.check_model(model, full_check=True)
     return model
 

@@ -15,8 +15,9 @@ from typing import Any
 from torch import Tensor, nn
 
 from evit_deploy.errors import EvitError, Exit, SetupError
-from evit_deploy.exporters.quiet import captured_output, last_lines
+from evit_deploy.exporters.quiet import captured_output, last_lines, root_cause
 from evit_deploy.exporters.tflite_metadata import read_model
+from evit_deploy.interrupts import interrupts_kept
 
 
 def tflite_from_torch(module: nn.Module, example: Tensor, *, output_name: str) -> Any:
@@ -34,7 +35,7 @@ def tflite_from_torch(module: nn.Module, example: Tensor, *, output_name: str) -
         EvitError: the converter failed, with the end of what it said.
         SetupError: litert-torch is not installed (it has wheels for x86-64 only).
     """
-    with captured_output() as log:
+    with interrupts_kept(), captured_output() as log:
         try:
             import litert_torch
         except ImportError as error:
@@ -50,8 +51,7 @@ def tflite_from_torch(module: nn.Module, example: Tensor, *, output_name: str) -
                 content = path.read_bytes()
         except Exception as error:
             raise EvitError(
-                f"conversion to TFLite failed: {type(error).__name__}: {error}; {last_lines(log)}",
-                Exit.CONVERSION,
+                f"conversion to TFLite failed: {root_cause(error)}; {last_lines(log)}", Exit.CONVERSION
             ) from error
     model = read_model(content)
     name_ends(model, output_name)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import click
 
 from evit_deploy.errors import EvitError, Exit
+from evit_deploy.interrupts import interrupts_kept
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -38,7 +39,8 @@ def run_command(command: click.Command, args: Sequence[str] | None = None) -> No
     # Before anything can import onnxruntime: 1.31 sends telemetry by default (see runtimes/ort.py).
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
-        code = command.main(args=None if args is None else list(args), standalone_mode=False)
+        with interrupts_kept():
+            code = command.main(args=None if args is None else list(args), standalone_mode=False)
         sys.stdout.flush()
     except EvitError as error:
         _fail(str(error), error.code)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from evit_deploy.errors import Exit, SetupError, UserError
+from evit_deploy.runtimes.banner import without_banner
 from evit_deploy.runtimes.base import DYNAMIC, Feeds, Outputs, Runner, TensorInfo, unreadable
 from evit_deploy.runtimes.tflite_file import validate
 
@@ -84,13 +85,13 @@ class LiteRtRunner(Runner):
         resolvers = module.OpResolverType
         resolver = resolvers.AUTO if delegate else resolvers.BUILTIN_WITHOUT_DEFAULT_DELEGATES
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), without_banner():
                 # TensorFlow's asks to use ai_edge_litert instead; whoever names it has their reason.
                 warnings.filterwarnings("ignore", r"\s*Warning: tf\.lite\.Interpreter", UserWarning)
                 self._interpreter = module.Interpreter(
                     str(path), num_threads=threads, experimental_op_resolver_type=resolver
                 )
-            self._interpreter.allocate_tensors()
+                self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise unreadable(path, error) from error
         names = _signature_names(self._interpreter)

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
-from evit_deploy.exporters.export import Exported, ExportJob, export
+from evit_deploy.artifact import manifest_path
+from evit_deploy.exporters.export import Exported, ExportJob, export, reference_of
 from evit_deploy.exporters.options import ExportOptions
-from evit_deploy.exporters.tflite_metadata import write_model
+from evit_deploy.exporters.rewrites import apply_rewrites
+from evit_deploy.exporters.samples import check_inputs
+from evit_deploy.exporters.tflite_metadata import read_model, write_model
 from evit_deploy.exporters.to_onnx import onnx_from_torch
 from evit_deploy.exporters.to_tflite import tflite_from_torch
 from evit_deploy.models.weights import resolve_weights
@@ -106,3 +110,52 @@ def tflite_delegation(tmp_path: Path) -> Callable[[nn.Module, Tensor], Delegatio
         return delegation_of(path)
 
     return count
+
+
+@pytest.fixture
+def perturbed(tmp_path: Path) -> Callable[[ExportJob, str], Path]:
+    """A copy of an artifact, manifest and all, in which the weight of one layer is wrong by about 1 %.
+
+    The layer is named by its path in the reference, such as `head.op_list.0.conv`.
+    """
+
+    def copy(job: ExportJob, layer: str) -> Path:
+        edit = {"onnx": _perturbed_onnx, "tflite": _perturbed_tflite}[job.options.format]
+        path = tmp_path / job.path.name
+        path.write_bytes(edit(job, layer))
+        manifest_path(path).write_bytes(manifest_path(job.path).read_bytes())
+        return path
+
+    return copy
+
+
+def _wrong(weight: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    # A common factor would vanish in the attention's quotient or in a LayerNorm.
+    factor = 1 + 0.01 * np.cos(np.arange(weight.size, dtype=np.float64))
+    return (weight * factor.reshape(weight.shape)).astype(np.float32)
+
+
+def _perturbed_onnx(job: ExportJob, layer: str) -> bytes:
+    import onnx
+    from onnx import numpy_helper
+
+    model = onnx.load(str(job.path))
+    (node,) = (node for node in model.graph.node if node.name.rpartition("/")[0] == layer)
+    (weight,) = (i for i in model.graph.initializer if i.name in node.input and len(i.dims) > 1)
+    weight.CopyFrom(numpy_helper.from_array(_wrong(numpy_helper.to_array(weight)), weight.name))
+    return model.SerializeToString()
+
+
+def _perturbed_tflite(job: ExportJob, layer: str) -> bytes:
+    """TFLite keeps no module paths: the weight is known by its values, whatever their order."""
+    rewritten, _ = apply_rewrites(reference_of(job), check_inputs(job.options)["noise"])
+    wanted = np.sort(rewritten.get_parameter(f"model.{layer}.weight").numpy().ravel())
+    model = read_model(job.path.read_bytes())
+    candidates = [b for b in model.buffers if b.data is not None and len(b.data) == wanted.nbytes]
+    (buffer,) = (b for b in candidates if np.allclose(np.sort(_floats(b)), wanted, rtol=1e-5, atol=1e-7))
+    buffer.data = _wrong(_floats(buffer)).view(np.uint8)
+    return write_model(model)
+
+
+def _floats(buffer: Any) -> np.ndarray[Any, Any]:
+    return np.asarray(buffer.data, np.uint8).view(np.float32)

@@ -1,0 +1,65 @@
+"""`evit-export` as a person runs it, and a folder of artifacts that it made."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+MODULE = "evit_deploy.cli.export"
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def export_environment(**variables: str) -> dict[str, str]:
+    """Offline, with no cache of the hub's, so that nobody's checkpoints take part."""
+    offline = {"HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": "/nonexistent", "PYTHONPATH": str(REPOSITORY)}
+    return {**os.environ, **offline, **variables}
+
+
+def run_in(folder: Path, *arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", MODULE, *map(str, arguments)],
+        cwd=folder,
+        env=export_environment(**variables),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+
+
+@pytest.fixture
+def run_export(tmp_path: Path) -> Run:
+    """Run `evit-export` in the test's folder; keywords are environment variables."""
+    return lambda *arguments, **variables: run_in(tmp_path, *arguments, **variables)
+
+
+@pytest.fixture
+def start_export(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
+    """Start `evit-export` in the test's folder; the test must end it."""
+
+    def start(*arguments: object) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", MODULE, *map(str, arguments)],
+            cwd=tmp_path,
+            env=export_environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def first_run(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """An empty folder in which `evit-export b0` was run for both formats, and what it said."""
+    folder = tmp_path_factory.mktemp("first")
+    return folder, run_in(folder, "b0", "--resolution", "64", "--weights", "random")

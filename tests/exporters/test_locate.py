@@ -1,0 +1,94 @@
+"""The first module that differs is named, in both formats, wherever in the network it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from evit_deploy.exporters.export import Exported, ExportJob, reference_of
+from evit_deploy.exporters.locate import first_difference
+from evit_deploy.exporters.reverify import Outcome, verify_artifact
+from evit_deploy.exporters.samples import check_inputs
+
+Exports = Callable[..., tuple[ExportJob, Exported]]
+Perturbed = Callable[[ExportJob, str], Path]
+
+# The layer whose weight is wrong -> the module to be named: the nearest one that is not PyTorch's own.
+CLASSIFICATION = {
+    "backbone.input_stem.op_list.0.conv": "backbone.input_stem.op_list.0",
+    "backbone.input_stem.op_list.1.main.depth_conv.conv": "backbone.input_stem.op_list.1.main.depth_conv",
+    "backbone.stages.0.op_list.0.main.inverted_conv.conv": "backbone.stages.0.op_list.0.main.inverted_conv",
+    "backbone.stages.1.op_list.1.main.depth_conv.conv": "backbone.stages.1.op_list.1.main.depth_conv",
+    "backbone.stages.2.op_list.1.context_module.main.qkv.conv": (
+        "backbone.stages.2.op_list.1.context_module.main.qkv"
+    ),
+    "backbone.stages.2.op_list.2.context_module.main.aggreg.0.0": (
+        "backbone.stages.2.op_list.2.context_module.main.aggreg.0"
+    ),
+    "backbone.stages.3.op_list.1.context_module.main.aggreg.0.1": (
+        "backbone.stages.3.op_list.1.context_module.main.aggreg.0"
+    ),
+    "backbone.stages.3.op_list.2.context_module.main.proj.conv": (
+        "backbone.stages.3.op_list.2.context_module.main.proj"
+    ),
+    "backbone.stages.2.op_list.2.local_module.main.point_conv.conv": (
+        "backbone.stages.2.op_list.2.local_module.main.point_conv"
+    ),
+    "head.op_list.0.conv": "head.op_list.0",
+    "head.op_list.2.linear": "head.op_list.2",
+    "head.op_list.3.linear": "head.op_list.3",
+}
+SEGMENTATION = {
+    "backbone.stages.3.op_list.2.local_module.main.inverted_conv.conv": (
+        "backbone.stages.3.op_list.2.local_module.main.inverted_conv"
+    ),
+    "head.input_ops.0.op_list.0.conv": "head.input_ops.0.op_list.0",
+    "head.input_ops.1.op_list.0.conv": "head.input_ops.1.op_list.0",
+    "head.input_ops.2.conv": "head.input_ops.2",
+    "head.middle.op_list.0.main.depth_conv.conv": "head.middle.op_list.0.main.depth_conv",
+    "head.output_ops.0.op_list.0.conv": "head.output_ops.0.op_list.0",
+    "head.output_ops.0.op_list.1.conv": "head.output_ops.0.op_list.1",
+}
+FORMATS = ["onnx", "tflite"]
+
+
+def verify(path: Path) -> Outcome:
+    return verify_artifact(path, weights=None, interpreter="auto", step=lambda _: None)
+
+
+def assert_names(outcome: Outcome, module: str) -> None:
+    assert outcome.wrong is not None
+    assert f"the first module that differs is '{module}' (" in outcome.wrong
+
+
+@pytest.mark.parametrize("model", ["b0", "seg-b0-cityscapes"])
+@pytest.mark.parametrize("format", FORMATS)
+def test_nothing_differs_in_what_is_exported(format: str, model: str, exported: Exports) -> None:
+    job, made = exported(model, format)
+    assert first_difference(made.path, reference_of(job), check_inputs(job.options)["noise"]) is None
+    assert verify(made.path).wrong is None
+
+
+@pytest.mark.parametrize("layer", CLASSIFICATION)
+@pytest.mark.parametrize("format", FORMATS)
+def test_classification(format: str, layer: str, exported: Exports, perturbed: Perturbed) -> None:
+    outcome = verify(perturbed(exported("b0", format)[0], layer))
+    assert not outcome.report.passed
+    assert_names(outcome, CLASSIFICATION[layer])
+
+
+@pytest.mark.parametrize("layer", SEGMENTATION)
+@pytest.mark.parametrize("format", FORMATS)
+def test_segmentation(format: str, layer: str, exported: Exports, perturbed: Perturbed) -> None:
+    outcome = verify(perturbed(exported("seg-b0-cityscapes", format)[0], layer))
+    assert not outcome.report.passed
+    assert_names(outcome, SEGMENTATION[layer])
+
+
+@pytest.mark.parametrize("layer", ["head.input_ops.1.op_list.0.conv", "head.output_ops.0.op_list.1.conv"])
+@pytest.mark.parametrize("format", FORMATS)
+def test_class_maps(format: str, layer: str, exported: Exports, perturbed: Perturbed) -> None:
+    job, _ = exported("seg-b0-cityscapes", format, head="argmax", argmax_at="logits")
+    assert_names(verify(perturbed(job, layer)), SEGMENTATION[layer])

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Callable
+
+import onnx
+import pytest
+import torch
+from torch import Tensor, nn
+
+from evit_deploy.errors import EvitError, Exit
+from evit_deploy.exporters.export import Exported, ExportJob
+from evit_deploy.exporters.quiet import captured_output
+from evit_deploy.exporters.to_onnx import OPSET, onnx_from_torch
+from evit_deploy.models import create_model
+from evit_deploy.models.blocks import ConvLayer
+
+Exports = Callable[..., tuple[ExportJob, Exported]]
+IMAGE = torch.zeros(1, 3, 8, 8)
+
+
+def small() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(ConvLayer(3, 4, kernel=3, norm=False, act=True), nn.Conv2d(4, 2, 1)).eval()
+
+
+class Unsupported(nn.Module):
+    def forward(self, image: Tensor) -> Tensor:
+        raise RuntimeError("as\nasked")
+
+
+def test_names_and_opset() -> None:
+    model = onnx_from_torch(small(), IMAGE, output_name="classes")
+    assert [value.name for value in model.graph.input] == ["image"]
+    assert [value.name for value in model.graph.output] == ["classes"]
+    assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", OPSET)]
+    assert OPSET >= 17
+    assert [node.name for node in model.graph.node] == ["0.conv/Conv", "0.act/HardSwish", "1/Conv"]
+
+
+@pytest.mark.parametrize("name", ["b0", "seg-b0-cityscapes"])
+def test_every_node_is_named_after_its_module(name: str, exported: Exports) -> None:
+    _, made = exported(name, "onnx")
+    nodes = onnx.load(str(made.path)).graph.node
+    reference = create_model(name)
+    modules = {path for path, _ in reference.named_modules()}
+    assert {node.name.rpartition("/")[0] for node in nodes} <= modules
+    assert len({node.name for node in nodes}) == len(nodes)
+    convolutions = [path for path, module in reference.named_modules() if isinstance(module, nn.Conv2d)]
+    found = [node.name.removesuffix("/Conv") for node in nodes if node.op_type == "Conv"]
+    assert sorted(found) == sorted(convolutions)
+
+
+def test_notes_of_the_exporters_are_gone() -> None:
+    buffer = io.BytesIO()
+    with captured_output(), warnings.catch_warnings():
+        program = torch.onnx.export(small(), (IMAGE,), dynamo=True, verbose=False)
+        assert program is not None
+        program.save(buffer)
+    assert b"stack_trace" in buffer.getvalue()  # the control
+    content = onnx_from_torch(small(), IMAGE, output_name="logits").SerializeToString()
+    for note in (b"stack_trace", b"pkg.torch", b"onnxsim", b".py"):
+        assert note not in content
+
+
+def test_the_same_bytes_twice() -> None:
+    first, second = (onnx_from_torch(small(), IMAGE, output_name="logits") for _ in range(2))
+    assert first.SerializeToString(deterministic=True) == second.SerializeToString(deterministic=True)
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_batch(dynamic: bool) -> None:
+    model = onnx_from_torch(small(), IMAGE, output_name="logits", dynamic_batch=dynamic)
+    for value in (*model.graph.input, *model.graph.output):
+        batch = value.type.tensor_type.shape.dim[0]
+        assert (batch.dim_param, batch.dim_value) == (("batch", 0) if dynamic else ("", 1))
+
+
+def test_a_failure_says_why() -> None:
+    with pytest.raises(EvitError, match="conversion to ONNX failed: RuntimeError: as asked;") as caught:
+        onnx_from_torch(Unsupported(), IMAGE, output_name="logits")
+    assert caught.value.code == Exit.CONVERSION
