@@ -7,13 +7,13 @@ PYTEST := $(BIN)/python -m pytest
 
 export ORT_DISABLE_TELEMETRY = 1
 
-.PHONY: demo test check test-slow test-tensorflow bench-plain noise-floor format clean
+.PHONY: demo test check test-slow test-boards test-tensorflow bench-plain noise-floor format clean
 
 demo: $(VENV)/.installed  ## export, verify, benchmark, show: the main job
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh docs/demo.sh demo
 
 test: $(VENV)/.installed  ## the whole suite
-	$(PYTEST) -n 2 --dist loadfile -m "not slow and not tensorflow"
+	$(PYTEST) -n 2 --dist loadfile -m "not slow and not boards and not tensorflow"
 
 check: $(VENV)/.installed  ## exactly what CI runs
 	$(BIN)/ruff check .
@@ -24,6 +24,9 @@ check: $(VENV)/.installed  ## exactly what CI runs
 
 test-slow: $(VENV)/.installed  ## every model variant in both formats; about an hour
 	$(PYTEST) -m slow
+
+test-boards: $(VENV)/.installed  ## ssh and adb against emulated boards; ten minutes
+	$(PYTEST) -m boards
 
 test-tensorflow: $(VENV)/.installed  ## TensorFlow's interpreter as a second opinion; installs TensorFlow
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[tensorflow]'

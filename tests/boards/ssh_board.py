@@ -105,7 +105,7 @@ def _make_keys(folder: Path, port: int, variables: dict[str, str]) -> None:
         f"IdentityFile {folder / 'key'}\nIdentitiesOnly yes\nUserKnownHostsFile {folder / 'known_hosts'}\n"
         "GlobalKnownHostsFile /dev/null\nBatchMode yes\n"
     )
-    # sshd gives its sessions an environment of their own, without QEMU_CPU.
+    # sshd gives what it starts an environment of their own, without QEMU_CPU.
     sets = " ".join(f'"{name}={value}"' for name, value in {"QEMU_CPU": "cortex-a76", **variables}.items())
     (seed / "sshd_config").write_text(
         f"Port {port}\nListenAddress 127.0.0.1\nHostKey /tmp/home/hostkey\nPidFile none\nUsePAM no\n"

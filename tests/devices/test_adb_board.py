@@ -28,7 +28,7 @@ REPOSITORY = Path(__file__).parent.parent.parent
 RunBench = Callable[..., "CompletedProcess[str]"]
 ONCE = ("--quick", "--launches", 1)
 
-pytestmark = [pytest.mark.arm, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.arm, pytest.mark.boards, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ REPOSITORY = Path(__file__).parent.parent.parent
 RunBench = Callable[..., "CompletedProcess[str]"]
 HOME = "/tmp/home/.cache/evit-deploy"
 
-pytestmark = [pytest.mark.arm, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.arm, pytest.mark.boards, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +168,7 @@ def test_an_interrupted_or_killed_controller_leaves_nothing(
 
 def test_sshd_killed_in_mid_run(board: SshBoard, tiny_tflite: Path) -> None:
     process = start_bench(board, tiny_tflite)
-    # The sessions' processes; the one that listens is the board itself.
+    # The connections' processes; the one that listens is the board itself.
     for pid in board.pids_of("sshd_config -R"):
         os.kill(pid, signal.SIGKILL)
     error = process.communicate(timeout=60)[1].splitlines()[-1]
