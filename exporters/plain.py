@@ -18,13 +18,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from evit_deploy.artifact import Manifest
-from evit_deploy.errors import EvitError, Exit
 from evit_deploy.exporters.formats import FORMATS, Format
 from evit_deploy.exporters.options import ExportOptions
-from evit_deploy.exporters.quiet import captured_output, last_lines
+from evit_deploy.exporters.quiet import conversion
 from evit_deploy.exporters.rewrites import Rewrite
 from evit_deploy.exporters.rewrites.surgery import InputShapes, replace_modules
-from evit_deploy.interrupts import interrupts_kept
 from evit_deploy.models.attention import LiteMLA
 
 OPSET = 17
@@ -67,23 +65,17 @@ def _published_attention(model: nn.Module, input_shapes: InputShapes) -> int:
 def _convert_onnx(
     module: nn.Module, example: Tensor, options: ExportOptions, output_name: str, manifest: Manifest
 ) -> bytes:
-    with interrupts_kept(), captured_output() as log, tempfile.TemporaryDirectory() as folder:
+    with conversion("plain ONNX"), tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
-        try:
-            torch.onnx.export(
-                module,
-                (example,),
-                path,
-                dynamo=False,
-                opset_version=OPSET,
-                input_names=["image"],
-                output_names=[output_name],
-            )
-        except Exception as error:
-            raise EvitError(
-                f"plain conversion to ONNX failed: {type(error).__name__}: {error}; {last_lines(log)}",
-                Exit.CONVERSION,
-            ) from error
+        torch.onnx.export(
+            module,
+            (example,),
+            path,
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=["image"],
+            output_names=[output_name],
+        )
         return path.read_bytes()
 
 

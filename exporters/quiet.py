@@ -11,6 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
+from evit_deploy.errors import EvitError, Exit
+from evit_deploy.interrupts import interrupts_kept
+
 
 @contextmanager
 def captured_output() -> Iterator[IO[bytes]]:
@@ -36,6 +39,28 @@ def captured_output() -> Iterator[IO[bytes]]:
                 os.dup2(descriptor, target)
                 os.close(descriptor)
             logging.disable(disabled)
+
+
+@contextmanager
+def conversion(to: str) -> Iterator[None]:
+    """The block in which a converter works: silent, interruptible, its failures in one line.
+
+    Args:
+        to: what is converted to, for the message.
+
+    Raises:
+        EvitError: whatever the converter raised, with the root cause and the end of what it said. Converters
+            raise anything, so anything is caught; errors that are ours already pass through.
+    """
+    with interrupts_kept(), captured_output() as log:
+        try:
+            yield
+        except EvitError:
+            raise
+        except Exception as error:
+            raise EvitError(
+                f"conversion to {to} failed: {root_cause(error)}; {last_lines(log)}", Exit.CONVERSION
+            ) from error
 
 
 def root_cause(error: BaseException) -> str:

@@ -16,9 +16,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from evit_deploy.errors import EvitError, Exit
-from evit_deploy.exporters.quiet import captured_output, last_lines, root_cause
-from evit_deploy.interrupts import interrupts_kept
+from evit_deploy.exporters.quiet import conversion
 
 if TYPE_CHECKING:
     import onnx
@@ -44,15 +42,10 @@ def onnx_from_torch(
     import onnx
     import onnxsim
 
-    with interrupts_kept(), captured_output() as log:
-        try:
-            exported = _exported(module, example, output_name, dynamic_batch)
-            name_by_module_path(exported)  # onnxsim keeps names, and loses the notes that they are made of
-            model: onnx.ModelProto = onnxsim.simplify(exported)[0]
-        except Exception as error:
-            raise EvitError(
-                f"conversion to ONNX failed: {root_cause(error)}; {last_lines(log)}", Exit.CONVERSION
-            ) from error
+    with conversion("ONNX"):
+        exported = _exported(module, example, output_name, dynamic_batch)
+        name_by_module_path(exported)  # onnxsim keeps names, and loses the notes that they are made of
+        model: onnx.ModelProto = onnxsim.simplify(exported)[0]
     del model.metadata_props[:]  # what onnxsim notes of itself
     onnx.checker.check_model(model, full_check=True)
     return model

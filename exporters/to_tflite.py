@@ -14,10 +14,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from evit_deploy.errors import EvitError, Exit, SetupError
-from evit_deploy.exporters.quiet import captured_output, last_lines, root_cause
+from evit_deploy.errors import Exit, SetupError
+from evit_deploy.exporters.quiet import conversion
 from evit_deploy.exporters.tflite_metadata import read_model
-from evit_deploy.interrupts import interrupts_kept
 
 
 def tflite_from_torch(module: nn.Module, example: Tensor, *, output_name: str) -> Any:
@@ -35,7 +34,7 @@ def tflite_from_torch(module: nn.Module, example: Tensor, *, output_name: str) -
         EvitError: the converter failed, with the end of what it said.
         SetupError: litert-torch is not installed (it has wheels for x86-64 only).
     """
-    with interrupts_kept(), captured_output() as log:
+    with conversion("TFLite"):
         try:
             import litert_torch
         except ImportError as error:
@@ -44,15 +43,10 @@ def tflite_from_torch(module: nn.Module, example: Tensor, *, output_name: str) -
                 "'evit-deploy[export]' on an x86-64 machine (its converter has no other wheels)",
                 Exit.MISSING_EXTRA,
             ) from error
-        try:
-            with tempfile.TemporaryDirectory() as folder:
-                path = Path(folder) / "model.tflite"
-                litert_torch.convert(module, sample_kwargs={"image": example}).export(str(path))
-                content = path.read_bytes()
-        except Exception as error:
-            raise EvitError(
-                f"conversion to TFLite failed: {root_cause(error)}; {last_lines(log)}", Exit.CONVERSION
-            ) from error
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model.tflite"
+            litert_torch.convert(module, sample_kwargs={"image": example}).export(str(path))
+            content = path.read_bytes()
     model = read_model(content)
     name_ends(model, output_name)
     return model

@@ -22,7 +22,6 @@ Source: the reference in `evit_deploy/models/attention.py`.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from evit_deploy.exporters.rewrites.surgery import InputShapes, replace_modules
@@ -33,11 +32,11 @@ FLOOR = 2.0**-14
 STEEPNESS = 2.0**15
 
 
-class MatmulLiteMLA(nn.Module):
-    """`LiteMLA` with the attention written out for one size; the same children under the same names."""
+class MatmulLiteMLA(LiteMLA):
+    """`LiteMLA` with the attention written out for one size; the reference's own children."""
 
     def __init__(self, reference: LiteMLA, height: int, width: int) -> None:
-        super().__init__()
+        nn.Module.__init__(self)  # `LiteMLA`'s would make new children, only to throw them away
         self.qkv = reference.qkv
         self.aggreg = reference.aggreg
         self.proj = reference.proj
@@ -45,13 +44,6 @@ class MatmulLiteMLA(nn.Module):
         self.heads = reference.proj.conv.in_channels // reference.dim
         self.height = height
         self.width = width
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) -> (B, C, H, W)."""
-        qkv = self.qkv(x)  # (B, 3C, H, W)
-        multi_scale = torch.cat([qkv, *(aggregate(qkv) for aggregate in self.aggreg)], dim=1)
-        out: Tensor = self.proj(self.attend(multi_scale))  # (B, C, H, W)
-        return out
 
     def attend(self, qkv: Tensor) -> Tensor:
         """(B, 3hd, H, W) -> (B, hd, H, W)."""
