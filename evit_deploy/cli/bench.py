@@ -12,6 +12,7 @@ import click
 
 from evit_deploy import __version__
 from evit_deploy.cli.bench_calibrate import calibrate
+from evit_deploy.cli.bench_compare import compare
 from evit_deploy.cli.bench_devices import devices
 from evit_deploy.cli.bench_doctor import doctor
 from evit_deploy.cli.bench_instructions import instructions
@@ -153,6 +154,7 @@ def show(artifact: Path, image: Path | None, output: Path | None, quiet: bool, v
 
 
 bench.add_command(calibrate)
+bench.add_command(compare)
 bench.add_command(devices)
 bench.add_command(doctor)
 bench.add_command(instructions)

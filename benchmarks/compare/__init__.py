@@ -1,0 +1,1 @@
+"""Two artifacts on one device: is the second slower than the first?"""

@@ -1,0 +1,166 @@
+"""From the log-ratios of pairs of launches to a verdict.
+
+    d_i = ln(median of B_i / median of A_i)     of pair i, whose two launches followed each other
+
+    slower        p <= alpha   and  exp(mean d) >= 1 + margin
+    faster        the same of -d
+    no slower     exp(mean d) < 1 + margin with 95 % confidence over all looks
+    otherwise     more pairs; inconclusive when there are no more to come
+
+p is one-sided, of a t-test over pairs, times the number of looks (each look may err, so each has a share of
+alpha), and corrected by Benjamini and Hochberg over everything that is compared in one call. Bounds are
+Student's below 20 pairs and of a bootstrap over pairs (BCa) from there on; "no slower" has its share of 5 %
+at each look, too, or noise would pass three times as often as it should.
+
+A regression needs both parts: p alone would call a real difference of 0.1 % a regression, given enough pairs;
+the estimate alone would call noise one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from evit_deploy.benchmarks.checks import Status
+
+Values = NDArray[np.float64]
+
+_RESAMPLES = 10_000
+_CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Rule:
+    """When a difference is a regression.
+
+    `margin` is the share that a model may get slower by, `looks` the numbers of pairs at which a decision is
+    tried, `alpha` the probability of calling an unchanged model slower in one call, `power` the one that
+    `Estimate.detectable` is found with.
+    """
+
+    margin: float = 0.03
+    alpha: float = 0.01
+    looks: tuple[int, ...] = (10, 20, 30)
+    power: float = 0.8
+    bootstrap_from: int = 20
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        assert self.margin > 0 and 0 < self.alpha < 0.5 and self.looks == tuple(sorted(self.looks))
+        assert self.looks[0] >= 2, "a spread needs two pairs"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What the pairs so far say. `ratio` is candidate / baseline, between `low` and `high` with 95 %.
+
+    `upper` is what "no slower" goes by: with 95 % over all looks the ratio is not above it. `p_slower` and
+    `p_faster` are one-sided, times the number of looks. `detectable` is the smallest slowdown (a share) that
+    the last look would find with probability `Rule.power`, if the noise stays as it was.
+    """
+
+    pairs: int
+    ratio: float
+    low: float
+    high: float
+    upper: float
+    p_slower: float
+    p_faster: float
+    detectable: float
+
+
+def estimate(log_ratios: Sequence[float], rule: Rule) -> Estimate:
+    """Of at least two pairs."""
+    values = np.asarray(log_ratios, dtype=np.float64)
+    looks = len(rule.looks)
+    # A two-sided interval of level 1 - 2 a has the one-sided bound of level 1 - a at its end.
+    (low, high), (_, upper) = _intervals(values, (_CONFIDENCE, 1 - 2 * (1 - _CONFIDENCE) / looks), rule)
+    return Estimate(
+        pairs=len(values),
+        ratio=math.exp(values.mean()),
+        low=math.exp(low),
+        high=math.exp(high),
+        upper=math.exp(upper),
+        p_slower=min(1.0, looks * _p_greater(values)),
+        p_faster=min(1.0, looks * _p_greater(-values)),
+        detectable=_detectable(values, rule),
+    )
+
+
+def decide(estimate: Estimate, rule: Rule, p_slower: float, p_faster: float) -> Status | None:
+    """The verdict; None where more pairs are needed.
+
+    Args:
+        estimate: see `Estimate`.
+        rule: see `Rule`.
+        p_slower: that of the estimate, corrected over everything that is compared; see `corrected`.
+        p_faster: likewise.
+    """
+    if p_slower <= rule.alpha and estimate.ratio >= 1 + rule.margin:
+        return Status.WORSE
+    if p_faster <= rule.alpha and estimate.ratio <= 1 / (1 + rule.margin):
+        return Status.BETTER
+    if estimate.upper < 1 + rule.margin:
+        return Status.PASS
+    return None
+
+
+def corrected(p_values: Sequence[float]) -> list[float]:
+    """Benjamini and Hochberg's correction: of those called significant, a share of alpha is so by chance."""
+    return [float(p) for p in stats.false_discovery_control(p_values)] if p_values else []
+
+
+def _intervals(values: Values, levels: Sequence[float], rule: Rule) -> list[tuple[float, float]]:
+    """Of the mean, one for each level of confidence."""
+    if _constant(values):
+        return [(float(values[0]), float(values[0]))] * len(levels)
+    if len(values) < rule.bootstrap_from:
+        found = [
+            stats.t.interval(level, len(values) - 1, values.mean(), stats.sem(values)) for level in levels
+        ]
+        return [(float(low), float(high)) for low, high in found]
+    resampled = None
+    intervals = []
+    for level in levels:
+        resampled = stats.bootstrap(
+            (values,),
+            np.mean,
+            confidence_level=level,
+            n_resamples=_RESAMPLES if resampled is None else 0,
+            bootstrap_result=resampled,
+            rng=np.random.default_rng(rule.seed),
+        )
+        interval = resampled.confidence_interval
+        intervals.append((float(interval.low), float(interval.high)))
+    return intervals
+
+
+def _p_greater(values: Values) -> float:
+    """The probability of a mean as great as this, or greater, where the true one is 0."""
+    if _constant(values):
+        return 0.0 if values[0] > 0 else 1.0
+    return float(stats.ttest_1samp(values, 0, alternative="greater").pvalue)
+
+
+def _detectable(values: Values, rule: Rule) -> float:
+    """Both parts of a regression must be found: its significance, and an estimate that reaches the margin."""
+    pairs = max(rule.looks[-1], len(values))
+    error = float(values.std(ddof=1)) / math.sqrt(pairs)
+    needed = stats.t.ppf(1 - rule.alpha / len(rule.looks), pairs - 1) * error
+    reserve = stats.t.ppf(rule.power, pairs - 1) * error
+    return math.expm1(max(needed, math.log1p(rule.margin)) + reserve)
+
+
+def _constant(values: Values) -> bool:
+    """Equal values have no spread to estimate with, and make the tests above divide by zero."""
+    return bool(np.ptp(values) <= 1e-12)
