@@ -19,7 +19,7 @@ from evit_deploy.benchmarks.per_operator.operator import Operator, convolution_k
 from evit_deploy.benchmarks.per_operator.tflite_names import module_of
 from evit_deploy.errors import Exit, SetupError
 
-_IDENTIFIER = b"TFL3"
+IDENTIFIER = b"TFL3"
 _SMALL_BYTES = 256
 # Position of the weights among an operator's inputs.
 _WEIGHTED = {"CONV_2D": 1, "DEPTHWISE_CONV_2D": 1, "FULLY_CONNECTED": 1, "TRANSPOSE_CONV": 1}
@@ -33,7 +33,7 @@ class TfliteGraph:
     """
 
     def __init__(self, path: Path) -> None:
-        self._schema = schema = _require_schema()
+        self._schema = schema = require_schema()
         self._model = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
         self._graph = self._model.subgraphs[0]
         self._names = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
@@ -162,7 +162,7 @@ class TfliteGraph:
         model.version, model.description = 3, b"operator"
         model.operatorCodes, model.subgraphs, model.buffers = codes, [graph], buffers
         builder = flatbuffers.Builder(1 << 16)
-        builder.Finish(model.Pack(builder), file_identifier=_IDENTIFIER)
+        builder.Finish(model.Pack(builder), file_identifier=IDENTIFIER)
         return bytes(builder.Output())
 
 
@@ -195,7 +195,12 @@ def _random_floats(count: int) -> Any:
     return values.astype(np.float32).view(np.uint8)
 
 
-def _require_schema() -> Any:
+def require_schema() -> Any:
+    """The module with the classes of TFLite files.
+
+    Raises:
+        SetupError: it is missing.
+    """
     try:
         import flatbuffers  # noqa: F401 - the schema's module needs it to write
         from ai_edge_litert import schema_py_generated
