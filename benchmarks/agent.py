@@ -65,6 +65,12 @@ def _operators(job: Job) -> dict[str, Any]:
     return operators_pass(job)
 
 
+def _validate(job: Job) -> dict[str, Any]:
+    from evit_deploy.benchmarks.raw_tensors import validate_pass
+
+    return validate_pass(job)
+
+
 def _feeds(job: Job) -> dict[str, Any]:
     from evit_deploy.benchmarks.raw_tensors import feeds_pass
 
@@ -85,11 +91,12 @@ MODES: Mapping[str, Callable[[Job], dict[str, Any]]] = {
     "count": _count,
     "profile": _profile,
     "operators": _operators,
+    "validate": _validate,
     "feeds": _feeds,
     "compare": _compare,
 }
 # About the whole machine, or nothing that is timed.
-UNPINNED = ("facts", "conditions", "feeds", "compare")
+UNPINNED = ("facts", "conditions", "validate", "feeds", "compare")
 
 
 def hold(how: str, owner: Owner) -> int:

@@ -1,5 +1,6 @@
 """Inputs and outputs as raw bytes, for a device that has no Python: what the agent does here on its behalf.
 
+    validate: {"graph": PATH}
 feeds:   {"inputs": [...], "check": PATH or null, "seed", "file"}   -> FILE: all inputs, one after the other
 compare: {"dtype", "check": PATH or null, "file"}: FILE, the first output -> {"parity": ...}
 """
@@ -13,8 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from evit_deploy.artifact import format_of
 from evit_deploy.benchmarks.samples import Samples
 from evit_deploy.runtimes import TensorInfo
+from evit_deploy.runtimes.tflite_file import validate
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,18 @@ class _Described:
     """Stands for the runner, which is elsewhere."""
 
     inputs: tuple[TensorInfo, ...]
+
+
+def validate_pass(job: Mapping[str, Any]) -> dict[str, Any]:
+    """Look at a graph before native code reads it: LiteRT's library takes a truncated file as it is.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    graph = Path(job["graph"])
+    if format_of(graph) == "tflite":
+        validate(graph)
+    return {}
 
 
 def feeds_pass(job: Mapping[str, Any]) -> dict[str, Any]:

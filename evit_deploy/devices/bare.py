@@ -81,11 +81,18 @@ class BareDevice(Device):
     def call(self, command: Sequence[str], *, merged: bool = False) -> subprocess.CompletedProcess[bytes]:
         """Run a program there to its end, however that is; `merged`: its stderr goes into its stdout.
 
+        Its stdin stays open as long as we and the connection are there, and has nothing in it.
+
         Raises:
             SetupError: the link failed.
         """
         line = shlex.join(command) + (" 2>&1" if merged else "")
-        done = run_child(self._link.command(line), environment=os.environ)
+        reading, writing = os.pipe()
+        try:
+            done = run_child(self._link.command(line), environment=os.environ, stdin=reading)
+        finally:
+            os.close(reading)
+            os.close(writing)
         if done.returncode != 0:
             # With `merged`, what the link itself complains of is all that is left in stderr.
             cause = self._link.explain(done.returncode, done.stderr.decode(errors="replace"))

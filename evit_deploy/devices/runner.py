@@ -3,8 +3,8 @@
     sent there: native_runner, the runtime's library out of its wheel, the graph, the inputs as raw bytes
     sent back:  one launch as the agent makes one, and the outputs as raw bytes
 
-Inputs are made and outputs are compared here, by the agent itself (its modes "feeds" and "compare"), so they
-are those of every other device. There is no lock on the device: see docs/adb.md.
+Graphs are looked at, inputs made and outputs compared here, by the agent itself (its modes "validate", "feeds" and "compare"), so they
+are those of every other device. The runner ends when the connection does.
 """
 
 from __future__ import annotations
@@ -27,8 +27,10 @@ from evit_deploy.devices.launch import agent_died, launch_agent
 from evit_deploy.devices.link import Link, last_line, run_on
 from evit_deploy.devices.runner_build import build_runner
 from evit_deploy.devices.runner_job import FAILURES, Answer, measuring_arguments, read_answer, refuse
-from evit_deploy.devices.runner_libraries import FetchedLibrary, fetch_library, wheels_for
+from evit_deploy.devices.runner_libraries import FetchedLibrary, fetch_library, is_runtime, wheels_for
+from evit_deploy.devices.runner_lock import RunnerLock
 from evit_deploy.errors import EvitError, Exit, SetupError
+from evit_deploy.lock import Owner
 
 LOADER = "/lib/ld-linux-aarch64.so.1"
 _INPUTS, _OUTPUT = "inputs.bin", "output.bin"
@@ -43,6 +45,7 @@ class RunnerDevice(BareDevice):
         self._here = Path()
         self._program, self._program_sha256, self._glibc = "", "", ""
         self._wheels: Wheels | None = None
+        self._lock: RunnerLock | None = None
         self._libraries: dict[str, tuple[FetchedLibrary, str]] = {}
         self._inputs: dict[tuple[str, str | None], str] = {}
 
@@ -75,6 +78,9 @@ class RunnerDevice(BareDevice):
 
     def close(self) -> None:
         """See `Device.close`."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
         if self._here != Path():
             shutil.rmtree(self._here, ignore_errors=True)
             self._here = Path()
@@ -89,6 +95,12 @@ class RunnerDevice(BareDevice):
         if path.suffix == ".npz":
             return str(path.resolve())
         return super().push(path)
+
+    def lock(self, owner: Owner, *, wait: bool) -> Owner | None:
+        """See `Device.lock`."""
+        if self._lock is None:
+            self._lock = RunnerLock(self._link, self._program)
+        return self._lock.take(owner, wait=wait)
 
     def run_agent(self, job: Mapping[str, Any]) -> dict[str, Any]:
         """See `Device.run_agent`."""
@@ -105,7 +117,8 @@ class RunnerDevice(BareDevice):
         """See `Device.facts`: what a shell can tell."""
         assert self._wheels is not None
         own = {"libc": f"glibc {self._glibc}", "native_runner": {"sha256": self._program_sha256}}
-        return {**self.shell_facts(), **own, "wheels": self._wheels.sha256}
+        wheels = {name: digest for name, digest in self._wheels.sha256.items() if is_runtime(name)}
+        return {**self.shell_facts(), **own, "wheels": wheels}
 
     def _library(self, job: Mapping[str, Any]) -> tuple[FetchedLibrary, str]:
         """The runtime's library, and its name there, where it is sent once."""
@@ -121,6 +134,7 @@ class RunnerDevice(BareDevice):
         """The name there of the graph's inputs, which are made and sent once."""
         key = (job["graph"], job["check"])
         if key not in self._inputs:
+            self._agent({"mode": "validate", "graph": str(self._names[job["graph"]].resolve())})
             described = self._launch(job, ["mode=describe"])
             wanted = {"inputs": described.facts["inputs"], "file": _INPUTS}
             self._agent({**wanted, "mode": "feeds", "check": job["check"], "seed": job["seed"]})

@@ -24,7 +24,7 @@ Say = Callable[[str], None]
 
 SOURCES = Path(__file__).with_name("native_runner")
 # The oldest glibc that has aarch64; the runtimes' own wheels ask for a newer one.
-_CALL = ("cc", "-target", "aarch64-linux-gnu.2.17", "-std=gnu11", "-O2", "-s", "-Wall", "-Wextra")
+_CALL = ("cc", "-target", "aarch64-linux-gnu.2.17", "-std=gnu11", "-O2", "-s", "-pthread")
 _NAME = "native_runner"
 
 

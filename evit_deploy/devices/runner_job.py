@@ -16,6 +16,7 @@ FAILURES: Mapping[int, tuple[type[EvitError], Exit]] = {
     4: (SetupError, Exit.RUNTIME),
     5: (SetupError, Exit.BOARD),
     6: (UserError, Exit.ARTIFACT_UNREADABLE),
+    7: (SetupError, Exit.DEVICE),
 }
 MODES = ("latency", "memory")
 _MEASURING = ("threads", "cores", "warmup_runs", "warmup_s", "runs", "seconds")

@@ -63,6 +63,11 @@ def wheels_for(glibc: str, say: Say) -> Wheels:
     return fetch_wheels(BoardPython("", "cpython", (major, minor, micro), ("glibc", glibc)), say)
 
 
+def is_runtime(wheel: str) -> bool:
+    """Whether a wheel of this file name has one of the libraries."""
+    return any(wheel.startswith(f"{library.distribution}-") for library in LIBRARIES.values())
+
+
 def fetch_library(form: str, wheels: Wheels) -> FetchedLibrary:
     """The library for graphs of a format, taken out of its wheel.
 

@@ -38,16 +38,6 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AdbBoard]:
         yield board
 
 
-@pytest.fixture(scope="module")
-def b0(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """EfficientViT-B0 in both formats, exported here."""
-    folder = tmp_path_factory.mktemp("b0")
-    command = [sys.executable, "-m", "evit_deploy.cli.export", "efficientvit-b0", "--weights", "random"]
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    subprocess.run([*command, "-o", str(folder)], env=environment, check=True, capture_output=True)
-    return [*folder.glob("*.onnx"), *folder.glob("*.tflite")]
-
-
 def result_of(done: CompletedProcess[str]) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr
     result: dict[str, Any] = json.loads(done.stdout)

@@ -1,7 +1,7 @@
 /* TFLite files, through libLiteRt.so of the wheel `ai-edge-litert`, on the CPU with XNNPACK.
  *
  * The interface has no version of its own and is still changing: LiteRtCreateModelFromFile got its first
- * argument in 2.x. What is declared here was tried with 2.3.0, and native_parts.py refuses wheels that were not.
+ * argument in 2.x. What is declared here was tried with 2.3.0, and runner_libraries.py refuses wheels that were not.
  * The library has the newer interface only (CompiledModel); the classic one (Interpreter), which the agent
  * uses unless told otherwise, is in Python's own extension modules. Both run the same kernels.
  */

@@ -206,9 +206,12 @@ int main(int count, char **arguments)
 {
     if (count == 2 && !strcmp(arguments[1], "libc"))
         return puts(gnu_get_libc_version()) < 0;
+    if (count == 4 && !strcmp(arguments[1], "hold"))
+        return hold(arguments[2], arguments[3]);
     struct job job = read_job(count, arguments);
     stdout = own_stdout();
     core_count = pin(job.cores, job.threads, cores);
+    end_with_stdin();
     const struct runtime *runtime = find_runtime(job.runtime);
     runtime->open(open_library(job.library));
     long idle_bytes = status_bytes("VmRSS");

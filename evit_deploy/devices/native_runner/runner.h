@@ -2,13 +2,14 @@
  *
  *     native_runner KEY=VALUE...      see `struct job`
  *     native_runner libc              prints the version of glibc
+ *     native_runner hold HOW OWNER    holds the device's lock: see hold.c
  *
  * Writes one line of JSON to stdout, and behind it the bytes of all outputs; or says on stderr what is wrong,
  * in its last line, and ends with one of the exit codes below. The runtimes' libraries are those of their
  * Python wheels, opened at run time. No header of theirs is needed: the part of each interface that is used
  * is declared in onnxruntime.c and litert.c, with the versions that it is of.
  *
- * Build: cc -O2 *.c -ldl, with any glibc from 2.17 on.
+ * Build: cc -O2 -pthread *.c -ldl, with any glibc from 2.17 on.
  */
 #ifndef NATIVE_RUNNER_H
 #define NATIVE_RUNNER_H
@@ -20,8 +21,9 @@
 enum { MOST_TENSORS = 16, MOST_AXES = 8, MOST_ENTRIES = 8, MOST_SAMPLES = 20000,
        MOST_CORES = 1024 };
 
-/* Read by native_launch.py. */
-enum exit_code { WRONG_CALL = 2, WRONG_GRAPH = 3, RUN_FAILED = 4, NO_LIBRARY = 5, WRONG_INPUTS = 6 };
+/* Read by runner_job.py. */
+enum exit_code { WRONG_CALL = 2, WRONG_GRAPH = 3, RUN_FAILED = 4, NO_LIBRARY = 5, WRONG_INPUTS = 6, NO_LOCK = 7,
+                 NOBODY_WAITS = 8 };
 
 struct entry { const char *key, *value; };
 
@@ -70,6 +72,8 @@ struct samples {
     int count;
 };
 
+void end_with_stdin(void);
+int hold(const char *how, const char *owner);
 int pin(const char *chosen, int threads, int *cores);
 
 int64_t now_ns(void);
