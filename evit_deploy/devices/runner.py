@@ -3,8 +3,8 @@
     sent there: native_runner, the runtime's library out of its wheel, the graph, the inputs as raw bytes
     sent back:  one launch as the agent makes one, and the outputs as raw bytes
 
-Graphs are looked at, inputs made and outputs compared here, by the agent itself (its modes "validate", "feeds" and "compare"), so they
-are those of every other device. The runner ends when the connection does.
+The agent itself looks at the graph, makes the inputs and compares the outputs, here (its modes "validate",
+"feeds" and "compare"), so all of that is as on every other device. The runner ends when the connection does.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from evit_deploy.devices.runner_build import build_runner
 from evit_deploy.devices.runner_job import FAILURES, Answer, measuring_arguments, read_answer, refuse
 from evit_deploy.devices.runner_libraries import FetchedLibrary, fetch_library, is_runtime, wheels_for
 from evit_deploy.devices.runner_lock import RunnerLock
-from evit_deploy.errors import EvitError, Exit, SetupError
+from evit_deploy.errors import EvitError, Exit, SetupError, UserError
 from evit_deploy.lock import Owner
 
 LOADER = "/lib/ld-linux-aarch64.so.1"
@@ -92,6 +92,7 @@ class RunnerDevice(BareDevice):
 
     def push(self, path: Path) -> str:
         """See `Device.push`. Check files stay here."""
+        self._names[str(path.resolve())] = path
         if path.suffix == ".npz":
             return str(path.resolve())
         return super().push(path)
@@ -179,5 +180,7 @@ class RunnerDevice(BareDevice):
             return agent_died(code, stderr, job, self._names, self.label)
         kind, exit_code = FAILURES[code]
         said = last_line(stderr.decode(errors="replace"))
+        if kind is UserError and exit_code == Exit.DEVICE:
+            return UserError(f"{self.label}: {said}", exit_code)
         of = f"{library.runtime} {library.version}"
         return kind(f"{self._names[job['graph']]}: {of} on {self.label}: {said}", exit_code)

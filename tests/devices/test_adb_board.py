@@ -179,8 +179,12 @@ def bare_board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AdbBoard]:
         yield board
 
 
-def test_no_python_on_the_device(bare_board: AdbBoard, run_bench: RunBench, tiny_tflite: Path) -> None:
-    done = run_bench(tiny_tflite, "-d", bare_board.name, **bare_board.variables)
+def test_a_python_that_is_named_must_be_there(
+    bare_board: AdbBoard, run_bench: RunBench, tiny_tflite: Path
+) -> None:
+    """Without a name, our native runner would take its place: see test_runner_board.py."""
+    variables = {**bare_board.variables, "EVIT_BOARD_PYTHON": "/nosuch"}
+    done = run_bench(tiny_tflite, "-d", bare_board.name, **variables)
     assert done.returncode == Exit.BOARD
     assert "needs Python 3.9" in last_line(done) and "EVIT_NATIVE_RUNNER=PATH" in last_line(done)
 

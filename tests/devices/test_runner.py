@@ -12,6 +12,7 @@ import pytest
 from evit_deploy.artifact import check_path
 from evit_deploy.benchmarks.samples import Samples
 from evit_deploy.devices import find_emulator
+from evit_deploy.devices.adb import AdbLink
 from evit_deploy.devices.adb_device import AdbDevice
 from evit_deploy.devices.board import BoardSettings
 from evit_deploy.devices.board_wheels import Wheels
@@ -84,6 +85,14 @@ def test_a_32_bit_system_is_refused(tmp_path: Path) -> None:
 def test_a_python_that_is_named_must_be_there(tmp_path: Path) -> None:
     error = refused(tmp_path, "aarch64", BoardSettings(python="/usr/bin/nosuch"))
     assert "/usr/bin/nosuch is not one" in str(error)
+
+
+def test_without_a_compiler_the_package_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("evit_deploy.devices.adb_device.compiler_version", lambda: None)
+    monkeypatch.setattr(ShellLink, "python_advice", AdbLink.python_advice)
+    error = str(refused(tmp_path, "aarch64"))
+    assert "needs Python 3.9" in error
+    assert "pip install 'evit-deploy[native]'" in error and "EVIT_NATIVE_RUNNER=PATH" in error
 
 
 def test_the_program_is_built_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
