@@ -28,72 +28,6 @@ void fail(enum exit_code code, const char *format, ...)
     _exit(code);
 }
 
-size_t element_size(const char *dtype)
-{
-    static const struct { const char *dtype; size_t size; } sizes[] = {
-        {"float32", 4}, {"uint8", 1}, {"int8", 1}, {"uint16", 2}, {"int16", 2}, {"int32", 4}, {"int64", 8},
-        {"bool", 1}, {"float16", 2}, {"float64", 8}, {"uint32", 4}, {"uint64", 8},
-    };
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-        if (!strcmp(sizes[i].dtype, dtype))
-            return sizes[i].size;
-    fail(WRONG_GRAPH, "unknown dtype '%s'", dtype);
-}
-
-/* Open axes have length 1. */
-size_t elements(const struct tensor *tensor)
-{
-    size_t count = 1;
-    for (int axis = 0; axis < tensor->rank; axis++)
-        count *= tensor->shape[axis] < 0 ? 1 : (size_t)tensor->shape[axis];
-    return count;
-}
-
-static void read_option(struct job *job, const char *key, const char *value)
-{
-    const struct { const char *key, **text; int *count; double *seconds; } options[] = {
-        {"runtime", &job->runtime, NULL, NULL}, {"library", &job->library, NULL, NULL},
-        {"graph", &job->graph, NULL, NULL}, {"mode", &job->mode, NULL, NULL},
-        {"inputs", &job->inputs, NULL, NULL}, {"cores", &job->cores, NULL, NULL},
-        {"threads", NULL, &job->threads, NULL}, {"warmup_runs", NULL, &job->warmup_runs, NULL},
-        {"runs", NULL, &job->runs, NULL}, {"warmup_s", NULL, NULL, &job->warmup_s},
-        {"seconds", NULL, NULL, &job->seconds},
-    };
-    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
-        if (strcmp(options[i].key, key))
-            continue;
-        if (options[i].text)
-            *options[i].text = value;
-        else if (options[i].count)
-            *options[i].count = atoi(value);
-        else
-            *options[i].seconds = atof(value);
-        return;
-    }
-    fail(WRONG_CALL, "unknown argument '%s'", key);
-}
-
-/* KEY=VALUE..., keys as in `struct job`; what begins with "set:" is for the runtime. */
-static struct job read_job(int count, char **arguments)
-{
-    struct job job = {.threads = 1, .cores = "auto"};
-    for (int i = 1; i < count; i++) {
-        char *equals = strchr(arguments[i], '=');
-        if (!equals)
-            fail(WRONG_CALL, "got '%s', expected KEY=VALUE", arguments[i]);
-        *equals = '\0';
-        if (strncmp(arguments[i], "set:", 4))
-            read_option(&job, arguments[i], equals + 1);
-        else if (job.entry_count == MOST_ENTRIES)
-            fail(WRONG_CALL, "more than %d settings", MOST_ENTRIES);
-        else
-            job.entries[job.entry_count++] = (struct entry){arguments[i] + 4, equals + 1};
-    }
-    if (!job.runtime || !job.library || !job.graph || !job.mode)
-        fail(WRONG_CALL, "runtime, library, graph and mode must be given");
-    return job;
-}
-
 static const struct runtime *find_runtime(const char *name)
 {
     for (size_t i = 0; i < sizeof runtimes / sizeof *runtimes; i++)
@@ -108,24 +42,6 @@ static void *open_library(const char *path)
     if (!library)
         fail(NO_LIBRARY, "%s", dlerror());
     return library;
-}
-
-static void read_inputs(const char *path)
-{
-    FILE *file = path ? fopen(path, "rb") : NULL;
-    if (!file)
-        fail(WRONG_INPUTS, "the inputs cannot be read");
-    for (int i = 0; i < graph.input_count; i++) {
-        struct tensor *input = &graph.inputs[i];
-        input->size = elements(input) * element_size(input->dtype);
-        /* Aligned for vector instructions, as the runtimes want it. */
-        input->data = aligned_alloc(64, (input->size + 63) / 64 * 64);
-        if (!input->data || fread(input->data, 1, input->size, file) != input->size)
-            fail(WRONG_INPUTS, "input '%s' needs %zu bytes, more than are given", input->name, input->size);
-    }
-    if (fgetc(file) != EOF)
-        fail(WRONG_INPUTS, "more bytes are given than the inputs have");
-    fclose(file);
 }
 
 static void print_samples(const char *name, const struct samples *of)
@@ -175,7 +91,7 @@ static void latency(const struct runtime *runtime, const struct job *job)
 
 static void measure(const struct runtime *runtime, const struct job *job, int64_t load_ns, long idle_bytes)
 {
-    read_inputs(job->inputs);
+    read_inputs(job->inputs, &graph);
     runtime->bind(&graph);
     int64_t first_ns = timed_run(runtime);
     if (!strcmp(job->mode, "latency")) {

@@ -72,6 +72,7 @@ struct samples {
     int count;
 };
 
+struct job read_job(int count, char **arguments);
 void end_with_stdin(void);
 int hold(const char *how, const char *owner);
 int pin(const char *chosen, int threads, int *cores);
@@ -91,5 +92,6 @@ long status_bytes(const char *field);
 void fail(enum exit_code, const char *format, ...) __attribute__((noreturn, format(printf, 2, 3)));
 size_t element_size(const char *dtype);
 size_t elements(const struct tensor *);
+void read_inputs(const char *path, struct graph *);
 
 #endif
