@@ -214,6 +214,19 @@ def test_it_ends_with_its_stdin(program: Path, tiny_tflite: Path, inputs: Any) -
     assert process.returncode == 8
 
 
+def test_threads(program: Path, graph: Path, inputs: Callable[[Path], Path]) -> None:
+    """The caller's own is one of them."""
+    feed = inputs(graph)
+    counts = {}
+    for threads in (1, 3):
+        words = arguments_of(graph, inputs=feed, seconds=3600, threads=threads, cores="0")
+        process = start(program, words)
+        time.sleep(1)
+        counts[threads] = len(list(Path(f"/proc/{process.pid}/task").iterdir()))
+        process.communicate(timeout=30)
+    assert counts[3] - counts[1] == 2
+
+
 def hold(program: Path, how: str) -> subprocess.Popen[bytes]:
     return start(program, ["hold", how, '{"user": "u", "host": "h", "pid": 1, "since": "s"}'])
 
