@@ -65,6 +65,24 @@ def _operators(job: Job) -> dict[str, Any]:
     return operators_pass(job)
 
 
+def _validate(job: Job) -> dict[str, Any]:
+    from evit_deploy.benchmarks.raw_tensors import validate_pass
+
+    return validate_pass(job)
+
+
+def _feeds(job: Job) -> dict[str, Any]:
+    from evit_deploy.benchmarks.raw_tensors import feeds_pass
+
+    return feeds_pass(job)
+
+
+def _compare(job: Job) -> dict[str, Any]:
+    from evit_deploy.benchmarks.raw_tensors import compare_pass
+
+    return compare_pass(job)
+
+
 MODES: Mapping[str, Callable[[Job], dict[str, Any]]] = {
     "facts": _facts,
     "conditions": _conditions,
@@ -73,9 +91,12 @@ MODES: Mapping[str, Callable[[Job], dict[str, Any]]] = {
     "count": _count,
     "profile": _profile,
     "operators": _operators,
+    "validate": _validate,
+    "feeds": _feeds,
+    "compare": _compare,
 }
-# About the whole machine.
-UNPINNED = ("facts", "conditions")
+# About the whole machine, or nothing that is timed.
+UNPINNED = ("facts", "conditions", "validate", "feeds", "compare")
 
 
 def hold(how: str, owner: Owner) -> int:

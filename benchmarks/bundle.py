@@ -27,6 +27,7 @@ _BENCHMARKS = (
     "operator_passes",
     "parts",
     "passes",
+    "raw_tensors",
     "samples",
     "software",
     "state",

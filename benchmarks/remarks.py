@@ -19,6 +19,7 @@ def remarks(result: Result) -> list[str]:
         _about(latencies, _discarded, "Throttled launches, discarded and run again: {}."),
         _about(latencies, _throttled, "Throttled all the same, not to be relied on: {}."),
         _about(latencies, _stolen, "The host of this virtual machine gave time to others: {}."),
+        _about(latencies, _native, "Measured by the native runner, without Python: {}."),
         _about(latencies, _printed, "As a native program printed it, outputs not verified: {}."),
     ]
     partial = [] if result.partial is None else [f"Partial: {result.partial}"]
@@ -50,6 +51,10 @@ def _stolen(measurement: Measurement) -> str | None:
     shares = [share for launch in measurement.launches if (share := stolen_share(launch)) is not None]
     worst = max(shares, default=0.0)
     return f" ({worst:.1%} of a launch)" if worst > STOLEN_SHARE else None
+
+
+def _native(measurement: Measurement) -> str | None:
+    return "" if "native_runner" in measurement.launches[0] else None
 
 
 def _printed(measurement: Measurement) -> str | None:

@@ -10,16 +10,24 @@ and `output`, the reference's output as flat float32, of which only every `outpu
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evit_deploy.errors import Exit, UserError
 from evit_deploy.parity import compare_outputs
-from evit_deploy.runtimes import DYNAMIC, Feeds, Outputs, Runner, TensorInfo
+from evit_deploy.runtimes import DYNAMIC, Feeds, Outputs, TensorInfo
 
 _KEYS = ("image", "image_scale", "output", "output_stride")
+
+
+class Described(Protocol):
+    """What feeds are made for: a runner, or what is known of one that is elsewhere."""
+
+    @property
+    def inputs(self) -> tuple[TensorInfo, ...]:
+        """The graph's inputs, in order."""
 
 
 class Samples:
@@ -33,7 +41,7 @@ class Samples:
         self._check, self._seed = check, seed
         self._arrays = None if check is None else _load(check)
 
-    def feeds(self, runner: Runner) -> Feeds:
+    def feeds(self, runner: Described) -> Feeds:
         """Inputs by name.
 
         Raises:

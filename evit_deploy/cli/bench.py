@@ -214,11 +214,12 @@ def _measure(request: Request, output: Path | None, reporter: Reporter, *, wait:
     """Measure; what there is when that is interrupted goes to a file all the same."""
     from evit_deploy.benchmarks.measure import measure
     from evit_deploy.benchmarks.results import write_result
+    from evit_deploy.devices.adb_device import AdbDevice
     from evit_deploy.devices.board import BoardDevice
 
     devices = request.devices
     for device in devices:
-        if isinstance(device, BoardDevice):
+        if isinstance(device, (AdbDevice, BoardDevice)):
             device.say = reporter.say
 
     def keep(partial: Result) -> None:

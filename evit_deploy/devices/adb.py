@@ -1,7 +1,7 @@
 """Phones and boards over adb, through this system's own `adb`, or the one that the extra "adb" brings.
 
-Where the device has a Python the agent runs, as on every board; where it has none, a native program can be
-measured instead: see native.py.
+Where the device has a Python the agent runs, as on every board; where it has none, our native runner does
+(runner.py), or a program of the runtime's makers where the user names one (native.py).
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
+from evit_deploy.devices.adb_device import AdbDevice
 from evit_deploy.devices.base import Device
-from evit_deploy.devices.board import BoardDevice, BoardSettings, settings_from_environment
+from evit_deploy.devices.board import BoardSettings, settings_from_environment
 from evit_deploy.devices.child import run_child
 from evit_deploy.devices.link import Link, last_line
 from evit_deploy.devices.native import RUNNER_VARIABLE, NativeDevice
@@ -44,8 +45,9 @@ class AdbLink(Link):
 
     folder = FOLDER
     python_advice = (
-        "Android has none that adb may run: give a native program with EVIT_NATIVE_RUNNER=PATH (see "
-        "docs/adb.md); on a Linux board install one"
+        "without one, a system with glibc can be measured by a native runner: pip install "
+        "'evit-deploy[native]' here; Android by a program of the runtime's makers: EVIT_NATIVE_RUNNER=PATH "
+        "(see docs/adb.md); or install one there"
     )
 
     def __init__(self, name: str) -> None:
@@ -135,7 +137,7 @@ def adb_device(name: str, settings: BoardSettings | None = None, runner: str | N
     program = runner or os.environ.get(RUNNER_VARIABLE)
     if program:
         return NativeDevice(name, AdbLink(name), Path(program))
-    return BoardDevice(name, AdbLink(name), settings or settings_from_environment())
+    return AdbDevice(name, lambda: AdbLink(name), settings or settings_from_environment())
 
 
 def find_adb() -> str:

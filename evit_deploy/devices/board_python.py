@@ -42,6 +42,10 @@ print(json.dumps(found))
 """
 
 
+class NoPythonError(SetupError):
+    """A board has no Python for the agent."""
+
+
 @dataclass(frozen=True)
 class BoardPython:
     """What decides which wheels fit. `libc` is (name, version), empty strings where it is unknown."""
@@ -74,7 +78,7 @@ def find_python(link: Link, given: str | None = None) -> str:
     """The path of a Python that is new enough: the one given, else the one called python3, else by version.
 
     Raises:
-        SetupError: there is none.
+        NoPythonError: there is none.
     """
     names = (
         [given] if given else ["python3", *(f"python3.{n}" for n in range(_NEWEST_KNOWN, OLDEST[1] - 1, -1))]
@@ -88,7 +92,7 @@ def find_python(link: Link, given: str | None = None) -> str:
             return path
     seen = ", ".join(f"{path} ({version})" for version, path in found) or "none"
     wanted = f"{given} is not one" if given else "none is on the PATH"
-    raise SetupError(
+    raise NoPythonError(
         f"{link.label}: the agent needs Python {OLDEST[0]}.{OLDEST[1]} or newer with its whole standard "
         f"library: {wanted} (found: {seen}); {link.python_advice}, or name it with EVIT_BOARD_PYTHON=PATH",
         Exit.BOARD,

@@ -17,8 +17,9 @@ def run_child(
     environment: Mapping[str, str],
     folder: Path | None = None,
     given: bytes = b"",
+    stdin: int = subprocess.PIPE,
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run a program to its end and keep what it writes; `given` is its stdin.
+    """Run a program to its end and keep what it writes; `given` is its stdin, or an open file `stdin` is.
 
     Whatever ends the waiting here, Ctrl-C above all, kills the child's whole process group and waits until it
     is gone: `subprocess.run` would leave a child's children, and not wait for the child after Ctrl-C.
@@ -30,7 +31,7 @@ def run_child(
                 command,
                 cwd=folder,
                 env=dict(environment),
-                stdin=subprocess.PIPE,
+                stdin=stdin,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 start_new_session=True,

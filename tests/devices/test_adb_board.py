@@ -38,16 +38,6 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AdbBoard]:
         yield board
 
 
-@pytest.fixture(scope="module")
-def b0(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """EfficientViT-B0 in both formats, exported here."""
-    folder = tmp_path_factory.mktemp("b0")
-    command = [sys.executable, "-m", "evit_deploy.cli.export", "efficientvit-b0", "--weights", "random"]
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    subprocess.run([*command, "-o", str(folder)], env=environment, check=True, capture_output=True)
-    return [*folder.glob("*.onnx"), *folder.glob("*.tflite")]
-
-
 def result_of(done: CompletedProcess[str]) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr
     result: dict[str, Any] = json.loads(done.stdout)
@@ -189,8 +179,12 @@ def bare_board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AdbBoard]:
         yield board
 
 
-def test_no_python_on_the_device(bare_board: AdbBoard, run_bench: RunBench, tiny_tflite: Path) -> None:
-    done = run_bench(tiny_tflite, "-d", bare_board.name, **bare_board.variables)
+def test_a_python_that_is_named_must_be_there(
+    bare_board: AdbBoard, run_bench: RunBench, tiny_tflite: Path
+) -> None:
+    """Without a name, our native runner would take its place: see test_runner_board.py."""
+    variables = {**bare_board.variables, "EVIT_BOARD_PYTHON": "/nosuch"}
+    done = run_bench(tiny_tflite, "-d", bare_board.name, **variables)
     assert done.returncode == Exit.BOARD
     assert "needs Python 3.9" in last_line(done) and "EVIT_NATIVE_RUNNER=PATH" in last_line(done)
 

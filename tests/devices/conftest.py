@@ -1,0 +1,22 @@
+"""What tests of devices share."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture(scope="module")
+def b0(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """EfficientViT-B0 in both formats, exported here."""
+    folder = tmp_path_factory.mktemp("b0")
+    command = [sys.executable, "-m", "evit_deploy.cli.export", "efficientvit-b0", "--weights", "random"]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    subprocess.run([*command, "-o", str(folder)], env=environment, check=True, capture_output=True)
+    return [*folder.glob("*.onnx"), *folder.glob("*.tflite")]
