@@ -1,6 +1,6 @@
 """A series of figures -> where new levels begin.
 
-Latency is noisy, and from day to day its noise is not independent (what else the machine does, how warm it is).
+Latency is noisy, and from day to day its noise is not independent (what else the machine does, its warmth).
 PELT (the `ruptures` library) cuts the logarithms into levels; each cut must lower the sum of squares by more
 than PENALTY * variance * ln(points), and the levels' medians must differ by LEAST_STEP. Instruction counts
 are exact: there every change beyond EXACT_STEP is one, at once.

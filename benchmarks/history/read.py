@@ -42,9 +42,8 @@ def _nothing(store: Path, name: str, device: str | None, since: str | None) -> s
         where = "" if device is None else f" on {device}"
         when = "" if since is None else f" since {since[:19]}"
         return f"store {store}: '{name}' was not measured{where}{when}"
-    known = sorted(
-        {artifact for entry in entries(store, Filter(kind=RESULT)) for artifact in entry.artifacts}
-    )
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    meant = f"; did you mean '{near[0]}'?" if near else ""
-    return f"store {store}: no result of '{name}'{meant} There are: {', '.join(known) or 'none'}"
+    results = entries(store, Filter(kind=RESULT))
+    known = sorted({known for entry in results for known in (*entry.models, *entry.artifacts)})
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.2)
+    meant = f"did you mean '{near[0]}'? " if near else ""
+    return f"store {store}: no result of '{name}'; {meant}there are: {', '.join(known) or 'none'}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -27,6 +27,7 @@ class Entry:
     added: str
     label: str | None
     artifacts: tuple[str, ...]
+    models: tuple[str, ...]
     devices: tuple[str, ...]
 
 
@@ -168,8 +169,11 @@ def _selected(wanted: Filter) -> Select[tuple[object, ...]]:
 def _entry(connection: Connection, *row: object) -> Entry:
     columns = [column.name for column in ENTRIES.c if column.name != "content"]
     values = dict(zip(columns, row, strict=True))
-    query = select(SUBJECTS.c.artifact, SUBJECTS.c.device).where(SUBJECTS.c.entry == values["id"])
-    subjects: Sequence[tuple[str, str | None]] = [(a, d) for a, d in connection.execute(query)]
-    artifacts = tuple(sorted({artifact for artifact, _ in subjects}))
-    devices = tuple(sorted({device for _, device in subjects if device is not None}))
-    return Entry(**values, artifacts=artifacts, devices=devices)  # type: ignore[arg-type]
+    subjects = connection.execute(select(SUBJECTS).where(SUBJECTS.c.entry == values["id"])).all()
+    found = {
+        "artifacts": {subject.artifact for subject in subjects},
+        "models": {subject.model for subject in subjects},
+        "devices": {subject.device for subject in subjects},
+    }
+    known = {name: tuple(sorted(some - {None})) for name, some in found.items()}
+    return Entry(**values, **known)  # type: ignore[arg-type]
