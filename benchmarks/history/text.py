@@ -9,7 +9,7 @@ from evit_deploy.benchmarks.history.points import INSTRUCTIONS, Point
 from evit_deploy.benchmarks.history.series import Series
 from evit_deploy.benchmarks.results import LATENCY
 
-_BARS = "▁▂▃▄▅▆▇█"
+_BARS = "▁▂▃▄▅▆▇"  # an odd number: the middle is one of them
 # Of a line of bars: what is shorter than this, in values, would show noise as mountains.
 _LEAST_RANGE = 0.1
 _LONGEST = 80

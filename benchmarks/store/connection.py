@@ -62,11 +62,16 @@ def transaction(path: Path, *, write: bool) -> Iterator[Connection]:
 
 
 def _engine(path: Path, *, write: bool) -> Engine:
-    uri = f"{path.absolute().as_uri()}?mode={'rwc' if write else 'ro'}"
+    # Not mode=ro: who reads after a writer was killed must be able to restore the old state. Where the file
+    # is write-protected, SQLite itself falls back to reading.
+    uri = f"{path.absolute().as_uri()}?mode={'rwc' if write else 'rw'}"
 
     def connect() -> sqlite3.Connection:
         # Without isolation_level: Python's driver would begin transactions of its own.
-        return sqlite3.connect(uri, uri=True, timeout=WAIT_S, isolation_level=None)
+        connection = sqlite3.connect(uri, uri=True, timeout=WAIT_S, isolation_level=None)
+        if not write:
+            connection.execute("PRAGMA query_only = ON")
+        return connection
 
     engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
 

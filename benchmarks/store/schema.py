@@ -69,9 +69,9 @@ def migrate(connection: Connection) -> None:
     version = version_of(connection)
     for step in STEPS[version:]:
         step(connection)
-    if version < len(STEPS):
-        connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.exec_driver_sql(f"PRAGMA user_version = {len(STEPS)}")
+    # Written even where it says so already: BEGIN IMMEDIATE passes on a store that is read-only.
+    connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.exec_driver_sql(f"PRAGMA user_version = {len(STEPS)}")
 
 
 def version_of(connection: Connection) -> int:

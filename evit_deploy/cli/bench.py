@@ -24,7 +24,7 @@ from evit_deploy.cli.device_choices import choose
 from evit_deploy.cli.prepare import prepare_emulator, set_up_emulator
 from evit_deploy.cli.request import Request, resumed
 from evit_deploy.cli.runtime_options import runtime_options, runtime_options_of
-from evit_deploy.cli.store_options import keep_result, label_option, store_of
+from evit_deploy.cli.store_options import check_store, keep_result, label_option
 from evit_deploy.errors import Exit, UserError
 
 if TYPE_CHECKING:
@@ -111,8 +111,7 @@ def run(
         request = resumed(resume, click.get_current_context())
     if chart is not None:
         _check_chart(chart)
-    if store is not None:
-        store_of(store)  # whether it can be kept, before minutes of measuring
+    check_store(store)
     profile = profile_for(predict, request.devices)
     prepare_emulator(request.devices, reporter, allowed=not no_setup)
     result = _measure(request, output, reporter, wait=not no_wait)

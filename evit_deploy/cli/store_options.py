@@ -70,6 +70,20 @@ def since_of(given: datetime | None) -> str | None:
     return None if given is None else f"{given.isoformat(timespec='seconds')}+00:00"
 
 
+def check_store(store: Path | None) -> None:
+    """Say now, not after minutes of measuring, that `keep_result` could not add to the store.
+
+    Raises:
+        UserError, SetupError: why not.
+    """
+    if store is None:
+        return
+    path = store_of(store)
+    from evit_deploy.benchmarks.store.store import add
+
+    add(path, [], None)
+
+
 def keep_result(result: Result, store: Path | None, label: str | None, reporter: Reporter) -> None:
     """`--store FILE` of a command that measures: add the result; nothing without the option."""
     if store is None:
