@@ -55,5 +55,5 @@ $(VENV)/.installed: setup.cfg pyproject.toml constraints.txt
 	  { $(BIN)/pip install --quiet -c constraints.txt uv && \
 	    $(BIN)/uv pip install --python $(BIN)/python --torch-backend cpu -c constraints.txt 'torch==$(TORCH)'; }; \
 	fi
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[export,report,adb,native,dev]'
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[export,report,adb,native,gate,dev]'
 	touch $@

@@ -39,6 +39,7 @@ class Exit(IntEnum):
     CONNECTION_LOST = 31  # in mid-run
     BOARD = 32  # reached, but not fit: Python, machine, disk, wheels
     BUSY = 33  # another benchmark holds the device's lock
+    STORE = 34  # no store of results, a damaged one, or a newer program's
     INTERRUPTED = 130
 
 

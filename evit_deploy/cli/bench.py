@@ -15,14 +15,17 @@ from evit_deploy.cli.bench_calibrate import calibrate
 from evit_deploy.cli.bench_compare import compare
 from evit_deploy.cli.bench_devices import devices
 from evit_deploy.cli.bench_doctor import doctor
+from evit_deploy.cli.bench_history import history
 from evit_deploy.cli.bench_instructions import instructions
 from evit_deploy.cli.bench_predict import add_predictions, profile_for
 from evit_deploy.cli.bench_profile import profile as profile_command
+from evit_deploy.cli.bench_store import store as store_command
 from evit_deploy.cli.common import DefaultGroup, Reporter, reporter_of, run_command, verbosity_options
 from evit_deploy.cli.device_choices import choose
 from evit_deploy.cli.prepare import prepare_emulator, set_up_emulator
 from evit_deploy.cli.request import Request, resumed
 from evit_deploy.cli.runtime_options import runtime_options, runtime_options_of
+from evit_deploy.cli.store_options import check_store, keep_result, label_option
 from evit_deploy.errors import Exit, UserError
 
 if TYPE_CHECKING:
@@ -70,6 +73,8 @@ def bench() -> None:
 @click.option(
     "--predict", metavar="PROFILE", help="Emulated: also a device's latency; a profile's name or file."
 )
+@click.option("--store", type=click.Path(path_type=Path), metavar="FILE", help="Also keep it in this store.")
+@label_option
 @click.option("--json", "as_json", is_flag=True, help="The result on stdout instead of tables.")
 @click.option("--no-setup", is_flag=True, help="Fail rather than set up the emulator on first use.")
 @click.option("--no-wait", is_flag=True, help="Fail rather than wait for another benchmark on the device.")
@@ -87,6 +92,8 @@ def run(
     resume: Path | None,
     chart: Path | None,
     predict: str | None,
+    store: Path | None,
+    label: str | None,
     as_json: bool,
     no_setup: bool,
     no_wait: bool,
@@ -105,6 +112,7 @@ def run(
         request = resumed(resume, click.get_current_context())
     if chart is not None:
         _check_chart(chart)
+    check_store(store)
     profile = profile_for(predict, request.devices)
     prepare_emulator(request.devices, reporter, allowed=not no_setup)
     result = _measure(request, output, reporter, wait=not no_wait)
@@ -112,6 +120,7 @@ def run(
     result, predictions = add_predictions(result, profile, reporter)
     path = output or resume or _default_output(result)
     write_result(result, path)
+    keep_result(result, store, label, reporter)
     _show(result, as_json, predictions)
     reporter.say(f"result: {path}")
     if chart is not None:
@@ -157,8 +166,10 @@ bench.add_command(calibrate)
 bench.add_command(compare)
 bench.add_command(devices)
 bench.add_command(doctor)
+bench.add_command(history)
 bench.add_command(instructions)
 bench.add_command(profile_command)
+bench.add_command(store_command)
 
 
 def _request(

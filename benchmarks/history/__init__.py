@@ -1,0 +1,1 @@
+"""The figures of an artifact over time, and where they changed for good."""
