@@ -27,6 +27,11 @@ class Sources:
     accuracies: Accuracies = NONE_GIVEN
     title: str | None = None
 
+    @property
+    def runs(self) -> tuple[Result | Report, ...]:
+        """What was measured at one time, on devices that are described."""
+        return (*self.results, *self.reports)
+
 
 @dataclass(frozen=True)
 class _Kind:

@@ -17,6 +17,7 @@ from evit_deploy.cli.bench_doctor import doctor
 from evit_deploy.cli.bench_instructions import instructions
 from evit_deploy.cli.bench_predict import add_predictions, profile_for
 from evit_deploy.cli.bench_profile import profile as profile_command
+from evit_deploy.cli.bench_report import report
 from evit_deploy.cli.common import DefaultGroup, Reporter, reporter_of, run_command, verbosity_options
 from evit_deploy.cli.device_choices import choose
 from evit_deploy.cli.prepare import prepare_emulator, set_up_emulator
@@ -157,6 +158,7 @@ bench.add_command(devices)
 bench.add_command(doctor)
 bench.add_command(instructions)
 bench.add_command(profile_command)
+bench.add_command(report)
 
 
 def _request(
