@@ -150,7 +150,12 @@ _EXITS: Mapping[Status, Exit] = {
 
 def gravest(statuses: Iterable[Status]) -> Status:
     """The one that decides; PASS where there is none."""
-    return min(statuses, key=_GRAVITY.index, default=Status.PASS)
+    return min(statuses, key=gravity, default=Status.PASS)
+
+
+def gravity(status: Status) -> int:
+    """What sorts the gravest first."""
+    return _GRAVITY.index(status)
 
 
 def exit_code(report: Report, inconclusive: str | None = None) -> Exit:

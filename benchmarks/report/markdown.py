@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from evit_deploy.benchmarks.checks import Check, Report, Status
 from evit_deploy.benchmarks.fingerprint import fingerprint_id
 from evit_deploy.benchmarks.remarks import remarks
-from evit_deploy.benchmarks.report.text import change, change_interval, headline, tolerance, with_unit
+from evit_deploy.benchmarks.report.text import change, change_interval, headline, moment, tolerance, with_unit
 from evit_deploy.benchmarks.results import COUNT, LATENCY, Result
 from evit_deploy.benchmarks.table import Row, count_row, latency_row
 
@@ -24,8 +24,12 @@ _SIGNS = {
 }
 _QUIET = (Status.PASS, Status.BETTER)
 _HEADINGS = ("", "artifact", "device", "metric", "baseline", "candidate", "change", "95 %", "allowed")
-# Everything that Markdown or HTML gives a meaning to; and @, which would call a person.
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~@$&:-])")
+# What Markdown or GitHub gives a meaning to, as entities, since inside of <summary> a backslash is one:
+# markup, mentions of people (@) and issues (#), links and emoji (:), underscores but inside of a word. At the
+# beginning, what would make a list or a heading.
+_SPECIAL = re.compile(
+    r"[\\`*\[\]<>&|~@#$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|:(?![0-9 ]|$)|^[-+=](?=[-+= ])|(?<=^[0-9])[.)]"
+)
 
 
 def markdown_text(results: Sequence[Result], reports: Sequence[Report]) -> str:
@@ -47,7 +51,7 @@ def _report_parts(report: Report) -> list[str]:
     sides = f"Baseline: {escaped(report.baseline)}. Candidate: {escaped(report.candidate)}."
     parts = [f"### {_SIGNS[report.status]} {headline(report)}", sides]
     parts += [_check_table(loud)] if loud else []
-    parts += [_causes(check) for check in loud if check.causes or check.advice]
+    parts += [_explanation(check) for check in loud]
     parts += [f"> {escaped(note)}" for note in report.notes]
     parts += [_folded(f"{len(quiet)} that pass", _check_table(quiet))] if quiet else []
     return [*parts, _environment(report)]
@@ -67,24 +71,27 @@ def _check_cells(check: Check) -> list[str]:
     ]
 
 
-def _causes(check: Check) -> str:
-    title = f"{check.artifact}: {check.metric}, {check.summary}"
-    lines = [f"- {escaped(cause)}" for cause in check.causes]
-    lines += [] if check.advice is None else ["", f"Next: {escaped(check.advice)}"]
-    return _folded(title, "\n".join(lines))
+def _explanation(check: Check) -> str:
+    place = "" if check.device is None else f" on {check.device}"
+    title = f"{check.artifact}{place}, {check.metric}: {check.summary}"
+    if not check.causes and check.advice is None:
+        return escaped(title)
+    causes = "\n".join(f"- {escaped(cause)}" for cause in check.causes)
+    advice = "" if check.advice is None else f"Next: {escaped(check.advice)}"
+    return _folded(title, "\n\n".join(part for part in (causes, advice) if part))
 
 
 def _environment(report: Report) -> str:
     rows = [[escaped(label), f"`{fingerprint_id(facts)}`"] for label, facts in report.devices.items()]
     lines = [_table(("device", "fingerprint"), rows, text_columns=2)] if rows else []
     tool = " ".join(report.tool.get(key, "") for key in ("name", "version"))
-    return _folded("Environment", "\n\n".join((*lines, escaped(f"{tool}, {report.created}"))))
+    return _folded("Environment", "\n\n".join((*lines, escaped(f"{tool}, {moment(report.created)}"))))
 
 
 def _result_parts(result: Result) -> list[str]:
     latencies = [latency_row(measurement) for measurement in result.of_kind(LATENCY)]
     counts = [count_row(measurement) for measurement in result.of_kind(COUNT)]
-    parts = [f"### Benchmark of {escaped(result.created)}"]
+    parts = [f"### Benchmark of {escaped(moment(result.created))}"]
     parts += ["#### Latency of one inference", _row_table(latencies)] if latencies else []
     parts += [f"> {escaped(remark)}" for remark in remarks(result)]
     if counts:

@@ -20,6 +20,7 @@ from evit_deploy.benchmarks.report.sections.latency import latency_sections
 from evit_deploy.benchmarks.report.sections.pareto import pareto_sections
 from evit_deploy.benchmarks.report.sections.stages import stage_sections
 from evit_deploy.benchmarks.report.sources import Sources
+from evit_deploy.benchmarks.report.text import moment
 from evit_deploy.errors import Exit, SetupError
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def html_page(sources: Sources) -> str:
     template = _environment().get_template("page.html")
     sections = [section for make in _SECTIONS for section in make(sources)]
     title = sources.title or "evit-deploy: report"
-    created = sorted(run.created for run in sources.runs)
+    created = sorted({moment(run.created) for run in sources.runs})
     page = template.render(title=title, sections=sections, created=created, version=__version__)
     return _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", page)
 

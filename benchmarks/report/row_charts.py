@@ -66,7 +66,7 @@ def bar_chart(name: str, title: str, description: str, rows: Sequence[Interval],
 def ratio_chart(name: str, title: str, description: str, rows: Sequence[Interval]) -> str:
     """Points with intervals around 0; values are changes in percent, limits are dashed lines."""
     scale = scale_over([0.0, *(value for row in rows for value in row.values)], zero=False)
-    drawing = _begin(name, title, description, len(rows), scale, lambda tick: f"{tick:+.6g} %")
+    drawing = _begin(name, title, description, len(rows), scale, _percent)
     drawing.line((scale(0), _TOP), (scale(0), _TOP + _ROW * len(rows)), "axis")
     for i, row in enumerate(rows):
         middle = _heading(drawing, i, row.label, row.note, row.text)
@@ -97,6 +97,10 @@ def shortened(text: str, longest: int = _LONGEST) -> str:
         return text
     half = (longest - 1) // 2
     return f"{text[:half]}…{text[-half:]}"
+
+
+def _percent(tick: float) -> str:
+    return f"{tick:+.6g} %" if tick else "0 %"
 
 
 def _begin(name: str, title: str, description: str, rows: int, scale: Scale, tick_text: TickText) -> Drawing:

@@ -67,7 +67,7 @@ def read_sources(paths: Sequence[Path]) -> Sources:
             value = kind.build(data)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UserError(
-                f"{path}: a {name} that this program cannot read ({error!r})", Exit.USAGE
+                f"{path}: not a {name} that this program reads ({error!r})", Exit.USAGE
             ) from error
         fields: dict[str, Any] = {kind.field: (*getattr(sources, kind.field), value)}
         sources = replace(sources, **fields)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 
-from evit_deploy.benchmarks.checks import Check, Report, Status
+from evit_deploy.benchmarks.checks import Check, Report, Status, gravity
 
 UNKNOWN = "-"
 _EXACT_BELOW = 1e15  # whole numbers up to here are what a float64 holds, and are printed in full
@@ -29,8 +31,8 @@ def number(value: float | None, digits: int = 3) -> str:
         return f"{int(value):,}"
     if abs(value) >= 10 ** (digits - 1):
         return f"{value:,.0f}"
-    text = f"{value:.{digits}g}"
-    return text if "e" not in text else f"{value:.{digits + 6}f}".rstrip("0").rstrip(".")
+    decimals = digits - 1 - math.floor(math.log10(abs(value)))
+    return f"{value:.{decimals}f}"
 
 
 def with_unit(value: float | None, unit: str) -> str:
@@ -39,6 +41,8 @@ def with_unit(value: float | None, unit: str) -> str:
         return UNKNOWN
     if unit == "bytes":
         return f"{number(value / 1e6)} MB" if abs(value) >= 1e6 else f"{number(value)} bytes"
+    if unit == "dB":
+        return f"{value:.1f} dB"
     if unit in ("instructions", "MACs") and abs(value) >= 1e6:
         return f"{value / 1e6:,.1f} M"
     return f"{number(value)} {unit}".strip()
@@ -68,11 +72,16 @@ def tolerance(check: Check) -> str:
 
 
 def tally(checks: Sequence[Check]) -> str:
-    """`12 checks: 1 slower, 11 pass`, the commonest last."""
-    counts = Counter(check.word for check in checks)
-    words = sorted(counts, key=lambda word: (counts[word], word))
+    """`12 checks: 1 slower, 11 pass`, the gravest first."""
+    counts = Counter(check.word for check in sorted(checks, key=lambda check: gravity(check.status)))
     plural = "check" if len(checks) == 1 else "checks"
-    return f"{len(checks)} {plural}: " + ", ".join(f"{counts[word]} {word}" for word in words)
+    return f"{len(checks)} {plural}: " + ", ".join(f"{count} {word}" for word, count in counts.items())
+
+
+def moment(iso: str) -> str:
+    """`2026-11-22T03:04:05+00:00` -> `2026-11-22 03:04 UTC`; anything else as it is."""
+    found = re.fullmatch(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d):\d\d(?:\.\d+)?(?:\+00:00|Z)", iso)
+    return f"{found[1]} {found[2]} UTC" if found else iso
 
 
 def headline(report: Report) -> str:

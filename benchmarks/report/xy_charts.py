@@ -13,6 +13,7 @@ from evit_deploy.benchmarks.report.svg import Drawing, Scale, scale_over
 from evit_deploy.benchmarks.report.text import number, with_unit
 
 _TOP, _HEIGHT, _FOOT = 20, 220, 28
+_LABELS = 0.16  # room at the left for the texts of the scale, as a share of the rest
 _EDGE = 0.12  # of the width: a text nearer to an edge than this is anchored there
 
 
@@ -31,7 +32,7 @@ class Spot:
 def history_chart(name: str, title: str, description: str, points: Sequence[Point]) -> str:
     """Values over time with their intervals; a diamond and a dashed line where they changed."""
     values = [v for p in points for v in (p.value, p.low, p.high) if v is not None]
-    across, down = Scale(-0.02, 1.02), scale_over(values, zero=False)
+    across, down = Scale(-_LABELS, 1.02), scale_over(values, zero=False)
     drawing = Drawing(name, title, description, _TOP + _HEIGHT + _FOOT)
     _levels(drawing, down, points[0].unit)
     places = [(across(x), _y(down, p.value)) for x, p in zip(_times(points), points, strict=True)]

@@ -18,7 +18,7 @@ from evit_deploy.benchmarks.report.blocks import (
 )
 from evit_deploy.benchmarks.report.history import Point, lines_of
 from evit_deploy.benchmarks.report.sources import Sources
-from evit_deploy.benchmarks.report.text import UNKNOWN, change, with_unit
+from evit_deploy.benchmarks.report.text import UNKNOWN, change, moment, with_unit
 from evit_deploy.benchmarks.report.xy_charts import history_chart
 
 _LEGEND = (
@@ -64,7 +64,8 @@ def _row(point: Point, before: float | None) -> tuple[Cell, ...]:
     known = point.low is not None and point.high is not None
     interval = f"{with_unit(point.low, point.unit)} to {with_unit(point.high, point.unit)}"
     return (
-        *text_cells(point.date, point.label),
+        Cell(moment(point.date), point.date),
+        *text_cells(point.label),
         Cell(with_unit(point.value, point.unit), point.value),
         Cell(interval if known else UNKNOWN, point.high),
         Cell(change(ratio), ratio),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from evit_deploy.benchmarks.checks import SPEED, Check, Report, Status, gravest
+from evit_deploy.benchmarks.checks import SPEED, Check, Report, Status, gravest, gravity
 from evit_deploy.benchmarks.report.blocks import (
     Block,
     Cell,
@@ -49,9 +49,9 @@ def _blocks(report: Report, name: str) -> Iterator[Block]:
     yield Paragraph(f"Candidate: {report.candidate}. Baseline: {report.baseline}.")
     for note in report.notes:
         yield Paragraph(note, "note")
-    checks = sorted(report.checks, key=_gravity)
+    checks = sorted(report.checks, key=lambda check: gravity(check.status))
     for check in checks:
-        if check.causes or (check.advice and TONES[check.status] != "good"):
+        if TONES[check.status] != "good":
             yield _explanation(check)
     for metric in SPEED:
         chosen = [c for c in report.checks if c.metric == metric and c.ratio is not None]
@@ -60,12 +60,6 @@ def _blocks(report: Report, name: str) -> Iterator[Block]:
     if checks:
         rows = tuple(_row(check) for check in checks)
         yield Table("All checks, the gravest first", _COLUMNS, rows)
-
-
-def _gravity(check: Check) -> int:
-    """Smaller is graver."""
-    order = (Status.WORSE, Status.CHANGED, Status.INCOMPARABLE, Status.INCONCLUSIVE)
-    return order.index(check.status) if check.status in order else len(order)
 
 
 def _explanation(check: Check) -> Explanation:
@@ -97,7 +91,7 @@ def _row(check: Check) -> tuple[Cell, ...]:
     sides = (check.baseline, check.candidate)
     return (
         *text_cells(check.artifact, check.device, check.metric),
-        Cell(check.word, _gravity(check), f"verdict {TONES[check.status]}"),
+        Cell(check.word, gravity(check.status), f"verdict {TONES[check.status]}"),
         *(Cell(with_unit(value, check.unit), value) for value in sides),
         Cell(change(check.ratio), check.ratio),
         Cell(change_interval(check), check.high),

@@ -9,6 +9,7 @@ from typing import Any
 from evit_deploy.benchmarks.fingerprint import fingerprint_id
 from evit_deploy.benchmarks.report.blocks import Block, Folded, Section, Table, text_cells, text_columns
 from evit_deploy.benchmarks.report.sources import Sources
+from evit_deploy.benchmarks.report.text import moment
 
 
 def environment_sections(sources: Sources) -> Iterator[Section]:
@@ -31,7 +32,7 @@ def _blocks(sources: Sources) -> Iterator[Block]:
         yield Folded(f"All facts of {label}", _values(f"{label}, {digest}", facts))
     for run in sources.runs:
         facts = {"created": run.created, "program": run.tool, "plan": run.plan}
-        what = f"How was measured, {run.created}"
+        what = f"How was measured, {moment(run.created)}"
         yield Folded(what, _values(what, facts))
 
 

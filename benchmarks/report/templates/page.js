@@ -38,14 +38,4 @@
       button.addEventListener("click", () => pressed(table, heading));
     }
   }
-
-  // Print everything, also what is folded.
-  let folded = [];
-  addEventListener("beforeprint", () => {
-    folded = Array.from(document.querySelectorAll("details:not([open])"));
-    for (const details of folded) details.open = true;
-  });
-  addEventListener("afterprint", () => {
-    for (const details of folded) details.open = false;
-  });
 })();
