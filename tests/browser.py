@@ -39,6 +39,8 @@ def chromium(profile: Path) -> Iterator[Chrome]:
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     chrome = webdriver.Chrome(options=options, service=webdriver.ChromeService(executable_path=driver))
     try:
+        # Away from the browser's own first page, which has requests and messages of its own.
+        chrome.get("about:blank")
         yield chrome
     finally:
         chrome.quit()
@@ -53,10 +55,10 @@ def show(chrome: Chrome, page: Path, width: int, scheme: str = "light", medium: 
     chrome.get(page.as_uri())
 
 
-def requests_of(chrome: Chrome) -> list[str]:
-    """The addresses that were asked for since this was last called."""
+def requests_of(chrome: Chrome, page: Path) -> list[str]:
+    """The addresses that a page asked for, its own among them; the browser's own requests are not the page's."""
     messages: list[dict[str, Any]] = [
         json.loads(entry["message"])["message"] for entry in chrome.get_log("performance")
     ]
     sent = [m["params"] for m in messages if m["method"] == "Network.requestWillBeSent"]
-    return [params["request"]["url"] for params in sent]
+    return [params["request"]["url"] for params in sent if params["documentURL"] == page.as_uri()]

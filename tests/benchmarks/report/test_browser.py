@@ -51,13 +51,13 @@ def sort_state(chrome: Chrome, number: int) -> Any:
 @pytest.mark.parametrize("name", SOURCES)
 @pytest.mark.parametrize("width", [DESK, PHONE])
 def test_it_fits_and_is_silent(chrome: Chrome, pages: dict[str, Path], name: str, width: int) -> None:
-    requests_of(chrome)
+    chrome.get_log("browser")
     show(chrome, pages[name], width)
     # The page itself never scrolls sideways; a wide table does within its own frame.
     assert chrome.execute_script("return document.documentElement.scrollWidth") <= width
     assert chrome.execute_script("return innerWidth") == width
     assert [entry["message"] for entry in chrome.get_log("browser")] == []
-    assert {url for url in requests_of(chrome) if not url.startswith("data:")} == {pages[name].as_uri()}
+    assert set(requests_of(chrome, pages[name])) == {pages[name].as_uri()}
 
 
 @pytest.mark.parametrize("width", [DESK, PHONE])
