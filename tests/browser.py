@@ -56,7 +56,7 @@ def show(chrome: Chrome, page: Path, width: int, scheme: str = "light", medium: 
 
 
 def requests_of(chrome: Chrome, page: Path) -> list[str]:
-    """The addresses that a page asked for, its own among them; the browser's own requests are not the page's."""
+    """The addresses that a page asked for, its own among them; what the browser loads for itself is not."""
     messages: list[dict[str, Any]] = [
         json.loads(entry["message"])["message"] for entry in chrome.get_log("performance")
     ]

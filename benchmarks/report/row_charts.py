@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from evit_deploy.benchmarks.report.svg import Drawing, Scale, scale_over
-from evit_deploy.benchmarks.report.text import number
+from evit_deploy.benchmarks.report.text import round_number
 
 _TOP, _FOOT = 8, 28
 _LABEL, _NOTE, _BAR, _GAP = 15, 16, 16, 18
@@ -55,7 +55,7 @@ TickText = Callable[[float], str]
 def bar_chart(name: str, title: str, description: str, rows: Sequence[Interval], axis: str) -> str:
     """Bars from 0, with their intervals as whiskers."""
     scale = scale_over([value for row in rows for value in row.values], zero=True)
-    drawing = _begin(name, title, description, len(rows), scale, lambda tick: f"{number(tick)} {axis}")
+    drawing = _begin(name, title, description, len(rows), scale, lambda tick: f"{round_number(tick)} {axis}")
     for i, row in enumerate(rows):
         middle = _heading(drawing, i, row.label, row.note, row.text)
         drawing.bar(scale(0), scale(row.value), middle - _BAR / 2, _BAR, f"{row.tone} soft")
@@ -81,7 +81,7 @@ def ratio_chart(name: str, title: str, description: str, rows: Sequence[Interval
 def stacked_chart(name: str, title: str, description: str, rows: Sequence[Stack], axis: str) -> str:
     """Bars of parts that follow each other."""
     scale = scale_over([row.total for row in rows], zero=True)
-    drawing = _begin(name, title, description, len(rows), scale, lambda tick: f"{number(tick)} {axis}")
+    drawing = _begin(name, title, description, len(rows), scale, lambda tick: f"{round_number(tick)} {axis}")
     for i, row in enumerate(rows):
         middle = _heading(drawing, i, row.label, row.note, row.text)
         begin = 0.0
@@ -112,7 +112,7 @@ def _begin(name: str, title: str, description: str, rows: int, scale: Scale, tic
         x = scale(tick)
         drawing.line((x, _TOP), (x, foot), "grid")
         anchor = "start" if x < _NARROWEST else "end" if x > 1 - _NARROWEST else "middle"
-        drawing.text(x, foot + 18, tick_text(tick), "tick odd" if i % 2 else "tick", anchor)
+        drawing.text(x, foot + 18, round_number(tick), "tick odd" if i % 2 else "tick", anchor)
     return drawing
 
 

@@ -35,17 +35,26 @@ def number(value: float | None, digits: int = 3) -> str:
     return f"{value:.{decimals}f}"
 
 
-def with_unit(value: float | None, unit: str) -> str:
-    """`12.7 ms`; `36.4 MB` of bytes, `211.8 M` of instructions; `-` where it is not known."""
+def round_number(value: float) -> str:
+    """A number that is round already, as the ticks of a scale are: `0.2`, `2.5`, `1,000`."""
+    return f"{value:,.9f}".rstrip("0").rstrip(".")
+
+
+def with_unit(value: float | None, unit: str, *, exact: bool = False) -> str:
+    """`12.7 ms`; `36.4 MB` of bytes, `211.8 M` of instructions; `-` where it is not known.
+
+    `exact` is for round values, which lose nothing.
+    """
     if value is None:
         return UNKNOWN
-    if unit == "bytes":
-        return f"{number(value / 1e6)} MB" if abs(value) >= 1e6 else f"{number(value)} bytes"
+    text = round_number if exact else number
+    if unit == "bytes" and abs(value) >= 1e6:
+        return f"{text(value / 1e6)} MB"
     if unit == "dB":
         return f"{value:.1f} dB"
     if unit in ("instructions", "MACs") and abs(value) >= 1e6:
-        return f"{value / 1e6:,.1f} M"
-    return f"{number(value)} {unit}".strip()
+        return f"{round_number(value / 1e6)} M" if exact else f"{value / 1e6:,.1f} M"
+    return f"{text(value)} {unit}".strip()
 
 
 def change(ratio: float | None) -> str:

@@ -10,7 +10,7 @@ from itertools import pairwise
 from evit_deploy.benchmarks.report.history import Point
 from evit_deploy.benchmarks.report.row_charts import shortened
 from evit_deploy.benchmarks.report.svg import Drawing, Scale, scale_over
-from evit_deploy.benchmarks.report.text import number, with_unit
+from evit_deploy.benchmarks.report.text import number, round_number, with_unit
 
 _TOP, _HEIGHT, _FOOT = 20, 220, 28
 _LABELS = 0.16  # room at the left for the texts of the scale, as a share of the rest
@@ -54,7 +54,7 @@ def pareto_chart(name: str, title: str, description: str, spots: Sequence[Spot],
     for tick in across.ticks:
         x = across(tick)
         anchor = "start" if x < _EDGE else "end" if x > 1 - _EDGE else "middle"
-        drawing.text(x, _TOP + _HEIGHT + 18, f"{number(tick)} {axis}", "tick", anchor)
+        drawing.text(x, _TOP + _HEIGHT + 18, f"{round_number(tick)} {axis}", "tick", anchor)
     best = sorted((spot for spot in spots if spot.best), key=lambda spot: spot.cost)
     for one, other in pairwise(best):
         corner = (across(other.cost), _y(down, one.percent))
@@ -70,7 +70,7 @@ def _levels(drawing: Drawing, scale: Scale, unit: str) -> None:
     for tick in scale.ticks:
         y = _y(scale, tick)
         drawing.line((0, y), (1, y), "grid")
-        drawing.text(0, y - 4, with_unit(tick, unit), "tick")
+        drawing.text(0, y - 4, with_unit(tick, unit, exact=True), "tick")
 
 
 def _history_point(drawing: Drawing, place: tuple[float, float], point: Point, scale: Scale) -> None:

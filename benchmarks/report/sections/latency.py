@@ -28,7 +28,7 @@ from evit_deploy.benchmarks.table import parity_cell, place_of
 
 _COLUMNS = (
     *text_columns("artifact", "device"),
-    *number_columns("median ms", "95 % low", "95 % high", "p90 ms", "within", "between", "launches"),
+    *number_columns("median ms", "95 % interval", "p90 ms", "within", "between", "launches"),
     *number_columns("load ms", "first ms", "peak MB", "SQNR dB"),
 )
 _NOTE = (
@@ -69,7 +69,9 @@ def _row(measurement: Measurement) -> tuple[Cell, ...]:
     peak = None if latency.peak_bytes is None else latency.peak_bytes / 1e6
     return (
         *text_cells(measurement.subject.name, place_of(measurement)),
-        *number_cells((latency.median_ms, low, high, latency.p90_ms)),
+        *number_cells((latency.median_ms,)),
+        Cell(UNKNOWN if low is None else f"{number(low)} to {number(high)}", high),
+        *number_cells((latency.p90_ms,)),
         *(share_cell(latency.within), share_cell(latency.between)),
         *number_cells((len(measurement.launches), latency.load_ms, latency.first_ms)),
         Cell(UNKNOWN if peak is None else f"{peak:.0f}", peak),

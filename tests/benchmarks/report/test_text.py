@@ -6,7 +6,7 @@ from rich.console import Console
 
 from evit_deploy.benchmarks.report.svg import Scale, scale_over
 from evit_deploy.benchmarks.report.terminal import print_report
-from evit_deploy.benchmarks.report.text import change, headline, moment, number, with_unit
+from evit_deploy.benchmarks.report.text import change, headline, moment, number, round_number, with_unit
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,12 @@ def test_with_unit() -> None:
     assert with_unit(211.8e6, "instructions") == "211.8 M"
     assert with_unit(119.94, "dB") == "119.9 dB"
     assert with_unit(3, "") == "3"
+
+
+def test_round_numbers_lose_nothing() -> None:
+    assert [round_number(v) for v in (0.0, 0.2, 2.5, 1000.0, -0.05)] == ["0", "0.2", "2.5", "1,000", "-0.05"]
+    assert with_unit(82.5e6, "instructions", exact=True) == "82.5 M"
+    assert with_unit(12.25, "ms", exact=True) == "12.25 ms"
 
 
 def test_change_tells_a_small_one_from_none() -> None:
