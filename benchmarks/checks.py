@@ -208,5 +208,12 @@ def report_from_dict(data: Mapping[str, Any]) -> Report:
     return Report(**{**values, **lists, "checks": checks})
 
 
+_NUMBERS = ("baseline", "candidate", "tolerance", "ratio", "low", "high", "p_value", "detectable", "pairs")
+
+
 def _check_from_dict(data: Mapping[str, Any]) -> Check:
+    for name in _NUMBERS:
+        value = data.get(name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
+            raise TypeError(f"{name} is {value!r}, expected a number")
     return Check(**{**data, "status": Status(data["status"]), "causes": tuple(data["causes"])})

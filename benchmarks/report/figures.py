@@ -103,7 +103,9 @@ def _check_figure(check: Check) -> Figure:
 
 
 def _times(baseline: float | None, ratio: float | None) -> float | None:
-    return None if baseline is None or ratio is None else baseline * ratio
+    if baseline is None or ratio is None or not math.isfinite(baseline * ratio):
+        return None
+    return baseline * ratio
 
 
 def _is_number(value: float | None) -> bool:

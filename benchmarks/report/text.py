@@ -27,6 +27,8 @@ def number(value: float | None, digits: int = 3) -> str:
     """Significant digits without an exponent: `12.7`, `0.0415`, `1,234,567`; `-` where it is not known."""
     if value is None:
         return UNKNOWN
+    if not math.isfinite(value):
+        return str(value)
     if float(value).is_integer() and abs(value) < _EXACT_BELOW:
         return f"{int(value):,}"
     if abs(value) >= 10 ** (digits - 1):
@@ -59,7 +61,7 @@ def with_unit(value: float | None, unit: str, *, exact: bool = False) -> str:
 
 def change(ratio: float | None) -> str:
     """`+3.1 %` of 1.031; as many decimals as it takes to tell it from none."""
-    if ratio is None:
+    if ratio is None or not math.isfinite(ratio):
         return UNKNOWN
     percent = 100 * (ratio - 1)
     decimals = 1 if percent == 0 or abs(percent) >= 0.1 else 3

@@ -40,8 +40,9 @@ def history_chart(name: str, title: str, description: str, points: Sequence[Poin
         drawing.line(begin, end, "path")
     for place, point in zip(places, points, strict=True):
         _history_point(drawing, place, point, down)
-    for place, point, anchor in ((places[0], points[0], "start"), (places[-1], points[-1], "end")):
-        drawing.text(place[0], _TOP + _HEIGHT + 18, point.date[:10], "tick", anchor)
+    drawing.text(places[0][0], _TOP + _HEIGHT + 18, points[0].date[:10], "tick")
+    if len(points) > 1:
+        drawing.text(places[-1][0], _TOP + _HEIGHT + 18, points[-1].date[:10], "tick", "end")
     return str(drawing)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from evit_deploy.benchmarks.checks import SPEED, Check, Report, Status, gravest, gravity
@@ -54,7 +55,7 @@ def _blocks(report: Report, name: str) -> Iterator[Block]:
         if TONES[check.status] != "good":
             yield _explanation(check)
     for metric in SPEED:
-        chosen = [c for c in report.checks if c.metric == metric and c.ratio is not None]
+        chosen = [c for c in report.checks if c.metric == metric and _percent(c.ratio) is not None]
         if chosen:
             yield _ratios(f"{name}-{metric}", metric, chosen)
     if checks:
@@ -79,12 +80,17 @@ def _ratios(name: str, metric: str, checks: Sequence[Check]) -> Chart:
 
 
 def _interval(check: Check) -> Interval:
-    value, low, high = (None if r is None else 100 * (r - 1) for r in (check.ratio, check.low, check.high))
+    value, low, high = (_percent(r) for r in (check.ratio, check.low, check.high))
     assert value is not None
     limit = None if check.tolerance is None else 100 * check.tolerance
     text = f"{change(check.ratio)}, {check.word}"
     tone = TONES[check.status]
     return Interval(check.artifact, check.device or "", text, value, low, high, limit, tone)
+
+
+def _percent(ratio: float | None) -> float | None:
+    """The change; None where it cannot be drawn."""
+    return None if ratio is None or not math.isfinite(ratio) else 100 * (ratio - 1)
 
 
 def _row(check: Check) -> tuple[Cell, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -12,18 +13,31 @@ import pytest
 from report_samples import (
     HOSTILE,
     PI,
+    compare_report,
     full_sources,
     hostile_sources,
     passing_report,
+    sample_history,
     sample_profile,
     sample_result,
 )
 
+from evit_deploy.benchmarks.checks import Report
 from evit_deploy.benchmarks.report.accuracy import Accuracies
+from evit_deploy.benchmarks.report.formats import FORMATS
 from evit_deploy.benchmarks.report.page import html_page
 from evit_deploy.benchmarks.report.sources import Sources
 
 CSS = (Path(__file__).parents[3] / "benchmarks/report/templates/page.css").read_text(encoding="utf-8")
+
+
+def boundless_report() -> Report:
+    """A baseline of 0, and an interval without an end."""
+    first, *others = compare_report().checks
+    odd = replace(first, baseline=0.0, ratio=math.inf), replace(first, high=math.inf)
+    return replace(compare_report(), checks=(*odd, *others))
+
+
 PAGES = {
     "full": full_sources(),
     "hostile": hostile_sources(),
@@ -31,6 +45,9 @@ PAGES = {
     "one report": Sources(reports=(passing_report(),)),
     "one result": Sources(results=(sample_result(),)),
     "one profile": Sources(profiles=(sample_profile(),)),
+    "one point": Sources(history=sample_history()[:1]),
+    "dates that are none": Sources(history=tuple(replace(p, date="?") for p in sample_history())),
+    "a ratio that is none": Sources(reports=(boundless_report(),)),
     "no operators": Sources(profiles=(replace(sample_profile(), costs=()),)),
 }
 
@@ -177,3 +194,8 @@ def test_text_and_drawings_can_be_told_from_the_page(scheme: str) -> None:
 def test_contrast_is_that_of_the_standard() -> None:
     assert contrast("#000000", "#ffffff") == pytest.approx(21)
     assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_no_format_fails_at_a_ratio_that_is_none(name: str) -> None:
+    assert FORMATS[name](Sources(reports=(boundless_report(),)))

@@ -54,6 +54,13 @@ def test_anything_else_is_refused_in_one_line(tmp_path: Path, content: str, said
     assert str(path) in str(caught.value)
 
 
+def test_a_check_whose_number_is_none_is_refused(tmp_path: Path) -> None:
+    data = compare_report().as_dict()
+    data["checks"][0]["ratio"] = "fast"
+    with pytest.raises(UserError, match="ratio is 'fast', expected a number"):
+        read_sources([written(tmp_path, "r.json", data)])
+
+
 def test_no_such_file(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="No such file"):
         read_sources([tmp_path / "none.json"])
