@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import random
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from evit_deploy.benchmarks.checks import COMPARE, GATE, Check, Report, Status
+from evit_deploy.benchmarks.latency_profile import Conditions
 from evit_deploy.benchmarks.per_operator.operator import Operator
 from evit_deploy.benchmarks.per_operator.result import ALONE, INSTRUCTIONS, Cost, Profile
+from evit_deploy.benchmarks.predict import Estimate, Prediction
 from evit_deploy.benchmarks.report.history import Point
 from evit_deploy.benchmarks.report.sources import Sources
 from evit_deploy.benchmarks.results import COUNT, LATENCY, Measurement, Result, Subject
@@ -84,6 +88,29 @@ def sample_result(*, artifact: str = B0, model: str = "efficientvit-b0") -> Resu
     return Result("2026-11-22T03:00:00+00:00", TOOL, {"launches": 5}, FACTS, (*latencies, *counted))
 
 
+def predicted_result() -> Result:
+    """With a prediction for each count, of which one is doubtful."""
+    result = sample_result()
+    conditions = Conditions("cortex-a76", "litert", "fp32", 1)
+    predictions = [
+        Prediction(
+            *(count.subject.name, count.subject.sha256, A76, "snapdragon-8gen1", "ef" * 32),
+            conditions=conditions,
+            predicted=found,
+        )
+        for count, found in zip(
+            result.of_kind(COUNT),
+            (
+                Estimate(7.1, 6.6, 7.6, 0.9, ()),
+                Estimate(19.6, 18.4, 20.8, 0.9, ()),
+                Estimate(29.9, 15.1, 44.7, 0.9, ("another runtime: onnxruntime",)),
+            ),
+            strict=True,
+        )
+    ]
+    return replace(result, predictions=tuple(prediction.as_dict() for prediction in predictions))
+
+
 def sample_profile(module: str = "backbone") -> Profile:
     """Six operators of three stages, emulated."""
     amounts = (9.1e6, 4.4e6, 20.3e6, 3.1e6, 12.9e6, 6.0e6)
@@ -129,7 +156,7 @@ def sample_history(artifact: str = f"{B0}.tflite") -> tuple[Point, ...]:
 def full_sources() -> Sources:
     """Everything that a page can show."""
     return Sources(
-        results=(sample_result(),),
+        results=(predicted_result(),),
         reports=(compare_report(), gate_report()),
         profiles=(sample_profile(),),
         history=sample_history(),
@@ -184,7 +211,8 @@ def _subject(name: str, model: str) -> Subject:
         **{"model": model, "task": "classification", "dataset": "imagenet-1k", "options": {}},
         **{"inputs": [{"layout": "NHWC", "shape": [1, 224, 224, 3]}], "weights": {"source": "random"}},
     }
-    return Subject(f"out/{name}", name, name.rpartition(".")[2], "ab" * 32, 13_787_344, manifest)
+    digest = hashlib.sha256(name.encode()).hexdigest()
+    return Subject(f"out/{name}", name, name.rpartition(".")[2], digest, 13_787_344, manifest)
 
 
 def _latency(subject: Subject, median_ms: float) -> Measurement:

@@ -18,6 +18,7 @@ from evit_deploy.benchmarks.report.sections.classes import class_sections
 from evit_deploy.benchmarks.report.sections.environment import environment_sections
 from evit_deploy.benchmarks.report.sections.latency import latency_sections
 from evit_deploy.benchmarks.report.sections.pareto import pareto_sections
+from evit_deploy.benchmarks.report.sections.predictions import prediction_sections
 from evit_deploy.benchmarks.report.sections.stages import stage_sections
 from evit_deploy.benchmarks.report.sources import Sources
 from evit_deploy.benchmarks.report.text import moment
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 _TEMPLATES = Path(__file__).with_name("templates")
 # In the order of the page.
 _SECTIONS: tuple[Callable[[Sources], Iterator[Section]], ...] = (
-    *(check_sections, latency_sections, class_sections, pareto_sections),
+    *(check_sections, latency_sections, class_sections, prediction_sections, pareto_sections),
     *(stage_sections, history_sections, environment_sections),
 )
 # What HTML forbids, escaped or not.

@@ -10,6 +10,7 @@ from typing import Any
 
 from evit_deploy.benchmarks.checks import Report, report_from_dict
 from evit_deploy.benchmarks.per_operator.result import Profile, profile_from_dict
+from evit_deploy.benchmarks.predict import predictions_of
 from evit_deploy.benchmarks.report.accuracy import NONE_GIVEN, Accuracies
 from evit_deploy.benchmarks.report.history import Point
 from evit_deploy.benchmarks.results import Result, result_from_dict
@@ -42,8 +43,15 @@ class _Kind:
     build: Callable[[Mapping[str, Any]], Any]
 
 
+def _result_from_dict(data: Mapping[str, Any]) -> Result:
+    result = result_from_dict(data)
+    # Read where they are used; looked at here so that a bad one is said to be one.
+    predictions_of(result)
+    return result
+
+
 _KINDS: Mapping[str, _Kind] = {
-    "result": _Kind(frozenset({"measurements", "plan", "schema"}), "results", result_from_dict),
+    "result": _Kind(frozenset({"measurements", "plan", "schema"}), "results", _result_from_dict),
     "report": _Kind(frozenset({"checks", "baseline", "schema"}), "reports", report_from_dict),
     "profile": _Kind(frozenset({"costs", "unit", "schema"}), "profiles", profile_from_dict),
 }

@@ -47,7 +47,7 @@ def report(
 
     reporter = reporter_of(quiet, verbose)
     takes_stdout(outputs)
-    if not files:
+    if not files and history is None:
         files = (newest(_RESULTS),)
         reporter.say(f"the newest: {files[0]}")
     sources = _with_extras(replace(read_sources(files), title=title), history, accuracy)
@@ -97,6 +97,7 @@ def _refuse_empty(sources: Sources, outputs: dict[str, Path | None]) -> None:
 def _print(sources: Sources) -> None:
     """Every table on the terminal, as the commands that wrote the files print them."""
     from evit_deploy.benchmarks.per_operator.table import print_profile
+    from evit_deploy.benchmarks.predict import predictions_of
     from evit_deploy.benchmarks.report.terminal import print_report
     from evit_deploy.benchmarks.table import print_result
 
@@ -104,6 +105,6 @@ def _print(sources: Sources) -> None:
     for one in sources.reports:
         print_report(one, console)
     for result in sources.results:
-        print_result(result, console)
+        print_result(result, console, predictions_of(result))
     for profile in sources.profiles:
         print_profile(profile, console, _OPERATORS)

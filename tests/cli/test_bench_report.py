@@ -12,7 +12,7 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
-from report_samples import compare_report, passing_report, sample_history, sample_profile, sample_result
+from report_samples import compare_report, passing_report, predicted_result, sample_history, sample_profile
 
 from evit_deploy.benchmarks.checks import read_report, write_report
 from evit_deploy.benchmarks.results import write_result
@@ -28,7 +28,7 @@ FORMATS = ("html", "markdown", "junit", "csv", "bmf", "github-benchmark")
 def files(tmp_path: Path) -> dict[str, Path]:
     names = ("result", "report", "profile", "history")
     paths = {name: tmp_path / f"{name}.json" for name in names}
-    write_result(sample_result(), paths["result"])
+    write_result(predicted_result(), paths["result"])
     write_report(compare_report(), paths["report"])
     paths["profile"].write_text(json.dumps(sample_profile().as_dict()))
     paths["history"].write_text(json.dumps([asdict(point) for point in sample_history()]))
@@ -56,7 +56,7 @@ def test_every_format_at_once(run_bench: RunBench, files: dict[str, Path], tmp_p
 def test_tables_where_no_output_is_named(run_bench: RunBench, files: dict[str, Path]) -> None:
     done = run_bench("report", files["result"], files["report"], files["profile"])
     assert done.returncode == 0, done.stderr
-    for words in ("Regression (4 checks", "Latency of one inference", "By stage"):
+    for words in ("Regression (4 checks", "Latency of one inference", "By stage", "19.6 ms (18.4-20.8)"):
         assert words in done.stdout
 
 
@@ -73,6 +73,12 @@ def test_the_newest_result_where_no_file_is_named(run_bench: RunBench, tmp_path:
     done = run_bench("report")
     assert "the newest: results/a-new.json" in done.stderr
     assert "Regression" in done.stdout
+
+
+def test_a_page_of_nothing_but_history(run_bench: RunBench, files: dict[str, Path]) -> None:
+    done = run_bench("report", "--history", files["history"], "--html", "-")
+    assert done.returncode == 0, done.stderr
+    assert 'id="history"' in done.stdout
 
 
 def test_stdout_is_for_one_output(run_bench: RunBench, files: dict[str, Path]) -> None:

@@ -95,7 +95,7 @@ def test_every_drawing_is_named(chrome: Chrome, pages: dict[str, Path]) -> None:
     from selenium.webdriver.common.by import By
 
     drawings = chrome.find_elements(By.CSS_SELECTOR, "svg.chart")
-    assert len(drawings) == 9
+    assert len(drawings) == 10
     # As a screen reader hears it: the browser's own computation.
     assert all(drawing.aria_role in ("img", "image") and drawing.accessible_name for drawing in drawings)
 

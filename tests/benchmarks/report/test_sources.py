@@ -42,6 +42,11 @@ def test_each_file_is_recognised_by_what_is_in_it(tmp_path: Path) -> None:
         ('{"checks": 1, "baseline": 2, "schema": 1}', "not a report that this program reads"),
         ('{"checks": [], "baseline": 2, "schema": 99}', "schema 99"),
         ('{"measurements": [{}], "plan": {}, "schema": 2}', "not a result that this program reads"),
+        (
+            '{"measurements": [], "plan": {}, "schema": 2, "created": "", "tool": {}, "devices": {}, '
+            '"predictions": [{}]}',
+            "not a result that this program reads .KeyError",
+        ),
         ('{"costs": [1], "unit": "ns", "schema": 1}', "not a profile that this program reads"),
     ],
 )
