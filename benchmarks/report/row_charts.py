@@ -112,7 +112,7 @@ def _begin(name: str, title: str, description: str, rows: int, scale: Scale, tic
         x = scale(tick)
         drawing.line((x, _TOP), (x, foot), "grid")
         anchor = "start" if x < _NARROWEST else "end" if x > 1 - _NARROWEST else "middle"
-        drawing.text(x, foot + 18, round_number(tick), "tick odd" if i % 2 else "tick", anchor)
+        drawing.text(x, foot + 18, tick_text(tick), "tick odd" if i % 2 else "tick", anchor)
     return drawing
 
 

@@ -143,6 +143,23 @@ def test_numbers_are_the_results() -> None:
         assert words in text, words
 
 
+def test_scales_have_units() -> None:
+    texts = {text_of(text) for text in named(parsed(full_sources()), "text")}
+    for words in (
+        "0 ms",
+        "20 ms",
+        "+5 %",
+        "0 %",
+        "-5 %",
+        "200 M",
+        "10 M instr",
+        "76 %",
+        "12.5 ms",
+        "2026-11-18",
+    ):
+        assert words in texts, words
+
+
 def test_a_prediction_is_called_one() -> None:
     text = text_of(parsed(full_sources()))
     for words in ("Predicted, not measured: profile snapdragon-8gen1", "29.9 ms (15.1 to 44.7)?"):
