@@ -22,6 +22,8 @@ _SIGNS = {
     **{Status.PASS: "✅", Status.BETTER: "🚀", Status.WORSE: "❌", Status.CHANGED: "❌"},
     **{Status.INCONCLUSIVE: "❔", Status.INCOMPARABLE: "⚠️"},
 }
+# GitHub refuses a comment of more than 65,536 characters; some are for the line that says what was left out.
+_LONGEST = 65_000
 _QUIET = (Status.PASS, Status.BETTER)
 _HEADINGS = ("", "artifact", "device", "metric", "baseline", "candidate", "change", "95 %", "allowed")
 # What Markdown or GitHub gives a meaning to, as entities, since inside of <summary> a backslash is one:
@@ -33,10 +35,24 @@ _SPECIAL = re.compile(
 
 
 def markdown_text(results: Sequence[Result], reports: Sequence[Report]) -> str:
-    """All reports, then all results."""
+    """All reports, then all results, as far as a comment has room for them."""
     parts = [part for report in reports for part in _report_parts(report)]
     parts += [part for result in results for part in _result_parts(result)]
-    return "\n\n".join((MARKER, *parts)) + "\n"
+    return "\n\n".join((MARKER, *_fitting(parts))) + "\n"
+
+
+def _fitting(parts: Sequence[str]) -> list[str]:
+    """The parts that there is room for, the first ones first, and a line that says how many are missing."""
+    room, kept = _LONGEST, []
+    for part in parts:
+        if len(part) + 2 <= room:
+            kept.append(part)
+            room -= len(part) + 2
+    missing = len(parts) - len(kept)
+    said = [
+        f"**Too long for a comment: {missing} parts were left out.** The page and the CSV have all of it."
+    ]
+    return kept + said if missing else kept
 
 
 def escaped(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from xml.etree import ElementTree
@@ -152,6 +153,16 @@ def test_markdown_is_what_it_looks_like() -> None:
     assert html.count("<details>") == html.count("</details>") > 3
     assert "<li>TRANSPOSE +2</li>" in html
     assert "| ---" not in html  # every table was taken for one
+
+
+def test_markdown_fits_a_comment_of_githubs() -> None:
+    report = compare_report()
+    many = replace(report, checks=report.checks * 200)
+    text = markdown_text((), (many,))
+    assert 10_000 < len(text) < 65_536
+    assert text.splitlines()[2].startswith("### ❌ Regression (800 checks")
+    assert "Too long for a comment" in text.splitlines()[-1]
+    assert "Too long" not in markdown_text((), (report,))
 
 
 def test_markdown_takes_no_name_for_markup() -> None:
