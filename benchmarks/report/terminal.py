@@ -6,10 +6,20 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from evit_deploy.benchmarks.checks import Check, Report, Status
-from evit_deploy.benchmarks.report.text import change, change_interval, headline, tally, tolerance, with_unit
+from evit_deploy.benchmarks.report.text import (
+    UNKNOWN,
+    change,
+    change_interval,
+    headline,
+    tally,
+    tolerance,
+    with_unit,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
 _STYLES = {
     **{Status.PASS: "green", Status.BETTER: "green", Status.WORSE: "bold red", Status.CHANGED: "bold red"},
@@ -17,7 +27,7 @@ _STYLES = {
 }
 _QUIET = (Status.PASS, Status.BETTER)
 _TEXT_COLUMNS = ("verdict", "artifact", "device", "metric")
-_NUMBER_COLUMNS = ("baseline", "candidate", "change", "95 %", "allowed")
+_COLUMNS = (*_TEXT_COLUMNS, "baseline", "candidate", "change", "95 %", "allowed")
 
 
 def print_report(report: Report, console: Console, *, every: bool = False) -> None:
@@ -43,29 +53,44 @@ def print_report(report: Report, console: Console, *, every: bool = False) -> No
 
 
 def _print_table(checks: Sequence[Check], console: Console) -> None:
+    """Nothing where the terminal is too narrow: the lines below say the same."""
+    rows = [_cells(check) for check in checks]
+    # What no check here has is left out.
+    columns = [i for i in range(len(_COLUMNS)) if any(row[i] != UNKNOWN for row in rows)]
+    table = _empty_table([_COLUMNS[i] for i in columns])
+    for check, row in zip(checks, rows, strict=True):
+        table.add_row(*(_styled(row[i], check if i == 0 else None) for i in columns))
+    unlimited = console.options.update(max_width=10_000)
+    if console.measure(table, options=unlimited).maximum <= console.width:
+        console.print(table)
+
+
+def _empty_table(columns: Sequence[str]) -> Table:
     from rich import box
     from rich.table import Table
-    from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    for name in _TEXT_COLUMNS:
-        table.add_column(name, overflow="fold")
-    for name in _NUMBER_COLUMNS:
-        table.add_column(name, justify="right", overflow="fold")
-    for check in checks:
-        cells = [check.artifact, check.device or "-", check.metric, *_numbers(check)]
-        table.add_row(Text(check.word, style=_STYLES[check.status]), *(Text(cell) for cell in cells))
-    console.print(table)
+    for name in columns:
+        table.add_column(name, justify="left" if name in _TEXT_COLUMNS else "right", no_wrap=True)
+    return table
 
 
-def _numbers(check: Check) -> list[str]:
+def _styled(text: str, check: Check | None) -> Text:
+    from rich.text import Text
+
+    return Text(text, style="" if check is None else _STYLES[check.status])
+
+
+def _cells(check: Check) -> list[str]:
     values = [with_unit(value, check.unit) for value in (check.baseline, check.candidate)]
-    return [*values, change(check.ratio), change_interval(check), tolerance(check)]
+    texts = [check.word, check.artifact, check.device or UNKNOWN, check.metric]
+    return [*texts, *values, change(check.ratio), change_interval(check), tolerance(check)]
 
 
 def _print_causes(check: Check, console: Console) -> None:
     place = "" if check.device is None else f" on {check.device}"
-    console.print(f"{check.artifact}{place}, {check.metric}: {check.summary}", markup=False)
+    text = f"{check.word}: {check.artifact}{place}, {check.metric}: {check.summary}"
+    console.print(text, markup=False)
     for cause in check.causes:
         console.print(f"  cause: {cause}", markup=False)
     if check.advice is not None:

@@ -80,6 +80,7 @@ def test_the_terminal_lists_what_does_not_pass_and_ends_with_the_verdict() -> No
 
 def test_nothing_is_cut_on_a_narrow_terminal() -> None:
     assert "…" not in printed(60)
+    assert "slower: efficientvit_b0-r224-fp32-random.tflite on ssh://pi@pi5.local" in printed(80)
     assert max(map(len, printed(60).splitlines())) <= 60
 
 
