@@ -150,7 +150,12 @@ _EXITS: Mapping[Status, Exit] = {
 
 def gravest(statuses: Iterable[Status]) -> Status:
     """The one that decides; PASS where there is none."""
-    return min(statuses, key=_GRAVITY.index, default=Status.PASS)
+    return min(statuses, key=gravity, default=Status.PASS)
+
+
+def gravity(status: Status) -> int:
+    """What sorts the gravest first."""
+    return _GRAVITY.index(status)
 
 
 def exit_code(report: Report, inconclusive: str | None = None) -> Exit:
@@ -203,5 +208,12 @@ def report_from_dict(data: Mapping[str, Any]) -> Report:
     return Report(**{**values, **lists, "checks": checks})
 
 
+_NUMBERS = ("baseline", "candidate", "tolerance", "ratio", "low", "high", "p_value", "detectable", "pairs")
+
+
 def _check_from_dict(data: Mapping[str, Any]) -> Check:
+    for name in _NUMBERS:
+        value = data.get(name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
+            raise TypeError(f"{name} is {value!r}, expected a number")
     return Check(**{**data, "status": Status(data["status"]), "causes": tuple(data["causes"])})

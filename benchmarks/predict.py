@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -89,6 +89,21 @@ def predict_result(result: Result, profile: LatencyProfile) -> tuple[Prediction,
         )
         for measurement in result.of_kind(COUNT)
     )
+
+
+def predictions_of(result: Result) -> tuple[Prediction, ...]:
+    """Those that a result file has.
+
+    Raises:
+        KeyError, TypeError: they are none.
+    """
+    return tuple(_prediction_from_dict(values) for values in result.predictions)
+
+
+def _prediction_from_dict(values: Mapping[str, Any]) -> Prediction:
+    predicted = {**values["predicted"], "doubts": tuple(values["predicted"]["doubts"])}
+    parts = {"conditions": Conditions(**values["conditions"]), "predicted": Estimate(**predicted)}
+    return Prediction(**{**values, **parts})
 
 
 def conditions_of(result: Result, measurement: Measurement) -> Conditions:

@@ -66,7 +66,7 @@ def latency_row(measurement: Measurement) -> Row:
         "peak MB": _UNKNOWN if peak is None else f"{peak / _MEGA:.0f}",
         _PARITY: parity_cell(latency.parity),
     }
-    return Row(measurement.subject.name, _device(measurement), cells)
+    return Row(measurement.subject.name, place_of(measurement), cells)
 
 
 def count_row(measurement: Measurement, predictions: Sequence[Prediction] = ()) -> Row:
@@ -84,7 +84,7 @@ def count_row(measurement: Measurement, predictions: Sequence[Prediction] = ()) 
         "scalar M": _millions(count.of("integer_imm", "integer_reg", "branch", "fp_scalar")),
         _PARITY: parity_cell(count.parity),
     }
-    return Row(measurement.subject.name, _device(measurement), cells)
+    return Row(measurement.subject.name, place_of(measurement), cells)
 
 
 def parity_cell(parity: Mapping[str, Any] | None) -> str:
@@ -134,7 +134,8 @@ def _table(title: str, columns: Sequence[str], rows: Sequence[Row]) -> Table:
     return table
 
 
-def _device(measurement: Measurement) -> str:
+def place_of(measurement: Measurement) -> str:
+    """The device of a measurement, and its threads where there are several."""
     threads = "" if measurement.threads == 1 else f", {measurement.threads} threads"
     return measurement.device + threads
 

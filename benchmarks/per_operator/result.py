@@ -71,6 +71,25 @@ class Profile:
         return {**asdict(self), "costs": costs, "total": self.total, "rest": self.rest}
 
 
+def profile_from_dict(data: Mapping[str, Any]) -> Profile:
+    """Rebuild a profile from JSON.
+
+    Raises:
+        KeyError, TypeError, ValueError: `data` is not one.
+    """
+    if data["schema"] != SCHEMA_VERSION:
+        raise ValueError(f"schema {data['schema']}")
+    # What is derived is derived again.
+    values = {name: value for name, value in data.items() if name not in ("total", "rest")}
+    return Profile(**{**values, "costs": tuple(_cost_from_dict(cost) for cost in data["costs"])})
+
+
+def _cost_from_dict(data: Mapping[str, Any]) -> Cost:
+    values = {name: value for name, value in data.items() if name not in ("stage", "ideal")}
+    own = {"operator": Operator(**data["operator"]), "samples_ns": tuple(data["samples_ns"])}
+    return Cost(**{**values, **own})
+
+
 @dataclass(frozen=True)
 class Group:
     """Operators that have something in common, added up."""
