@@ -5,7 +5,7 @@ jumps to the next event. So the time that a program computes there repeats, what
 with; the time that it waits for disk or network does not.
 
 What it writes to its disk goes to a nameless file that ends with the process, and the kernel ends the process
-with us, however we end.
+with the thread of ours that started it, however that ends.
 """
 
 from __future__ import annotations
@@ -97,6 +97,8 @@ class VirtualMachine:
         self.close()
 
     def _start(self, core: str) -> subprocess.Popen[bytes]:
+        # QEMU may end before it makes this file, which is read all the same.
+        self._console.touch()
         library = {"LD_LIBRARY_PATH": str(self._files.folder / "host/lib")}
         with (self._folder / "stderr").open("wb") as stderr:
             # A session of its own: Ctrl-C in our terminal must not end it before we have said good-bye to it.
@@ -128,7 +130,7 @@ class VirtualMachine:
     def _await(self) -> None:
         """Wait until its sshd listens."""
         end = time.monotonic() + _PATIENCE_S
-        while not self._console.is_file() or LISTENING not in self._console.read_text(errors="replace"):
+        while LISTENING not in self._console.read_text(errors="replace"):
             failure = self.failure()
             if failure is None and time.monotonic() > end:
                 said = last_line(self._console.read_text(errors="replace"))
