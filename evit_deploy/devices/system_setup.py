@@ -29,8 +29,8 @@ from evit_deploy.errors import Exit, SetupError
 
 # Where mke2fs lies, which is on an administrator's PATH only.
 _SYSTEM_PROGRAMS = ("/usr/sbin", "/sbin")
-DOWNLOAD_MB = 115
-DISK_MB = 420
+DOWNLOAD_MB = 130
+DISK_MB = 360
 
 
 def set_up_system(say: Say, mirror: str | None = None) -> SystemFiles:
