@@ -10,12 +10,12 @@ with the thread of ours that started it, however that ends.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -26,12 +26,20 @@ from evit_deploy.devices.system_files import SystemFiles
 from evit_deploy.devices.system_guest import LISTENING
 from evit_deploy.errors import Exit, SetupError
 
-_PR_SET_PDEATHSIG = 1
+# A program of its own, since little may be done in a fork of a process with threads: asks to be killed with
+# its parent, which must still be there, and becomes QEMU. Only QEMU may find QEMU's libraries.
+_LAUNCHER = """\
+import ctypes, os, signal, sys
+PR_SET_PDEATHSIG = 1
+ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+parent, libraries, *command = sys.argv[1:]
+if os.getppid() == int(parent):
+    os.execve(command[0], command, {**os.environ, "LD_LIBRARY_PATH": libraries})
+"""
 _MEMORY_MB = 2048  # taken from this machine as the guest touches it
 # Booting takes five seconds on an idle machine; it may be a busy one.
 _PATIENCE_S = 180
 _LOOK_EVERY_S = 0.1
-_PRCTL = ctypes.CDLL(None).prctl
 # All that would differ from boot to boot: where kernel and programs lie in memory.
 _KERNEL_ARGUMENTS = "console=ttyAMA0 quiet panic=-1 nokaslr norandmaps"
 # One instruction is 2^0 ns; a sleeping guest does not wait for our clock.
@@ -99,17 +107,16 @@ class VirtualMachine:
     def _start(self, core: str) -> subprocess.Popen[bytes]:
         # QEMU may end before it makes this file, which is read all the same.
         self._console.touch()
-        library = {"LD_LIBRARY_PATH": str(self._files.folder / "host/lib")}
+        libraries = str(self._files.folder / "host/lib")
+        launcher = [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(os.getpid()), libraries]
         with (self._folder / "stderr").open("wb") as stderr:
             # A session of its own: Ctrl-C in our terminal must not end it before we have said good-bye to it.
             return subprocess.Popen(
-                self._command(core),
-                env={**os.environ, **library},
+                [*launcher, *self._command(core)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=stderr,
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
             )
 
     def _command(self, core: str) -> list[str]:
@@ -151,8 +158,3 @@ def _free_port() -> int:
 def _escaped(path: Path) -> str:
     """As QEMU wants a path inside a list of options."""
     return str(path).replace(",", ",,")
-
-
-def _die_with_parent() -> None:
-    # The library was opened before the fork: little may be done between that and the new program.
-    _PRCTL(_PR_SET_PDEATHSIG, signal.SIGKILL)
