@@ -158,3 +158,19 @@ def test_we_are_ended(tiny_tflite: Path, tmp_path: Path, number: signal.Signals)
         process.communicate(timeout=60)
         assert is_gone(machine)
     assert process.returncode == (-signal.SIGKILL if number == signal.SIGKILL else Exit.INTERRUPTED)
+
+
+@pytest.mark.slow
+@pytest.mark.arm
+@pytest.mark.timeout(600)
+def test_an_interrupted_set_up_leaves_nothing(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "evit_deploy.cli.bench", "setup", "--system"]
+    environment = {**os.environ, "EVIT_CACHE": str(tmp_path)}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert any("  fetching a kernel" in line for line in process.stderr)
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=60)
+    assert process.returncode == Exit.INTERRUPTED
+    assert stderr.splitlines()[-1] == "error: interrupted"
+    assert [path.name for path in (tmp_path / "qemu-system").iterdir()] == [".lock"]
