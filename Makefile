@@ -22,7 +22,7 @@ check: $(VENV)/.installed  ## exactly what CI runs
 	$(BIN)/lint-imports
 	$(MAKE) test
 
-test-slow: $(VENV)/.installed  ## every model variant in both formats; about an hour
+test-slow: $(VENV)/.installed  ## every model variant in both formats, the emulated board; about an hour
 	$(PYTEST) -m slow
 
 test-boards: $(VENV)/.installed  ## ssh and adb against emulated boards; ten minutes

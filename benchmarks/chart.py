@@ -9,8 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from evit_deploy.artifact import write_atomically
-from evit_deploy.benchmarks.results import COUNT, LATENCY, Measurement, Result
-from evit_deploy.benchmarks.summary import Latency, summarize_count, summarize_latency
+from evit_deploy.benchmarks.results import COUNT, INSTRUCTION_TIME, LATENCY, Measurement, Result
+from evit_deploy.benchmarks.summary import (
+    Latency,
+    summarize_count,
+    summarize_instruction_time,
+    summarize_latency,
+)
 from evit_deploy.errors import Exit, SetupError
 
 # Legend -> the classes of count_instructions.c that it sums, and its colour (Okabe-Ito, safe for the
@@ -46,7 +51,7 @@ def require_matplotlib() -> Any:
 
 
 def draw_chart(result: Result, path: Path) -> None:
-    """Write the chart, with one panel for latency and one for instructions, as far as there are any.
+    """Write the chart, with a panel for each kind of figure that there is.
 
     Raises:
         SetupError: matplotlib is not installed.
@@ -55,7 +60,7 @@ def draw_chart(result: Result, path: Path) -> None:
     require_matplotlib()
     from matplotlib.figure import Figure
 
-    kinds = [kind for kind in (LATENCY, COUNT) if result.of_kind(kind)]
+    kinds = [kind for kind in _PANELS if result.of_kind(kind)]
     heights = [_FRAME_INCHES + _BAR_INCHES * len(result.of_kind(kind)) for kind in kinds]
     figure = Figure(figsize=(_WIDTH_INCHES, sum(heights)), dpi=_DPI, layout="constrained")
     panels = figure.subplots(len(kinds), 1, squeeze=False, gridspec_kw={"height_ratios": heights})[:, 0]
@@ -108,6 +113,22 @@ def _count_panel(panel: Any, measurements: Sequence[Measurement]) -> None:
     )
 
 
+def _time_panel(panel: Any, measurements: Sequence[Measurement]) -> None:
+    """Bars: instruction time of one inference."""
+    values = [summarize_instruction_time(measurement).time_ns / 1e6 for measurement in measurements]
+    rows = range(len(measurements))
+    colours = [_BAR_COLOURS[measurement.subject.format] for measurement in measurements]
+    panel.barh(rows, values, height=0.62, color=colours)
+    for row, value in zip(rows, values, strict=True):
+        _value(panel, value, row, f"{value:.4g} M")
+    _dress(panel, measurements, max(values))
+    title = "Instruction time of one inference (emulated board)"
+    panel.set_title(title, loc="left", fontsize=11, fontweight="bold")
+    panel.set_xlabel(
+        "millions of ns; 1 ns = 1 instruction of the whole machine; not a latency", color=_GREY, fontsize=9
+    )
+
+
 def _value(panel: Any, x: float, row: int, text: str) -> None:
     panel.annotate(text, (x, row), xytext=(5, 0), textcoords="offset points", va="center", fontsize=9)
 
@@ -125,4 +146,4 @@ def _dress(panel: Any, measurements: Sequence[Measurement], longest: float) -> N
         panel.spines[side].set_visible(False)
 
 
-_PANELS = {LATENCY: _latency_panel, COUNT: _count_panel}
+_PANELS = {LATENCY: _latency_panel, COUNT: _count_panel, INSTRUCTION_TIME: _time_panel}

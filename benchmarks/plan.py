@@ -9,6 +9,7 @@ from typing import Any
 
 from evit_deploy.artifact import check_path
 from evit_deploy.devices import Device
+from evit_deploy.devices.base import INSTRUCTION_TIME
 from evit_deploy.runtimes.options import DEFAULTS, RuntimeOptions, options_for
 
 
@@ -18,7 +19,8 @@ class Plan:
 
     A latency launch warms up for at least `warmup_runs` and `warmup_s`, then takes at least `runs` samples
     and `seconds`; after a throttled one there is a pause of `cool_s`. `count_launches` are those of an
-    emulated device, whose counts hardly ever differ.
+    emulated device, whose counts hardly ever differ. How long one of instruction time is, is fixed: see
+    INSTRUCTION_TIME_RUNS.
     """
 
     launches: int = 5
@@ -46,6 +48,10 @@ class Plan:
 # For a first look: shorter launches, and as few as can show a spread at all.
 QUICK = Plan(launches=2, warmup_runs=3, warmup_s=0.2, runs=10, seconds=0.5)
 
+# A clock that counts instructions needs few samples: they differ by what the guest's kernel does besides.
+# No seconds: one of that clock's takes this machine ten to twenty.
+INSTRUCTION_TIME_RUNS: Mapping[str, float] = {"warmup_runs": 2, "warmup_s": 0, "runs": 5, "seconds": 0}
+
 # What the agent has no use for.
 _NOT_THE_AGENTS = ("launches", "count_launches", "cool_s")
 
@@ -64,5 +70,7 @@ def job_of(device: Device, path: Path, plan: Plan) -> dict[str, Any]:
     check = check_path(path)
     values = {name: value for name, value in plan.as_dict().items() if name not in _NOT_THE_AGENTS}
     values["options"] = options_for(path, plan.options)
+    if device.figure == INSTRUCTION_TIME:
+        values |= INSTRUCTION_TIME_RUNS
     pushed_check = device.push(check) if check.is_file() else None
     return {**values, "graph": device.push(path), "check": pushed_check}

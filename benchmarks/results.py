@@ -12,16 +12,28 @@ from pathlib import Path
 from typing import Any
 
 from evit_deploy.artifact import to_json, write_atomically
+from evit_deploy.devices.base import COUNT, INSTRUCTION_TIME, LATENCY
 from evit_deploy.errors import Exit, UserError
+
+__all__ = [
+    "COUNT",
+    "INSTRUCTION_TIME",
+    "LATENCY",
+    "SCHEMA_VERSION",
+    "Measurement",
+    "Result",
+    "Subject",
+    "read_result",
+    "result_from_dict",
+    "write_result",
+]
 
 # History:
 # 1 = first version.
 # 2 = `partial`, `artifacts`, `targets`, `predictions`; of a measurement `discarded`; of a launch `throttled`
 #     and `runs_per_sample`; of its states `limit_khz`, `throttle`, `steal_s`; of a plan `options` and
-#     `cool_s`; of a runtime `options`.
+#     `cool_s`; of a runtime `options`; the kind "instruction-time", whose launches are like a latency's.
 SCHEMA_VERSION = 2
-
-LATENCY, COUNT = "latency", "count"
 
 
 @dataclass(frozen=True)
@@ -40,9 +52,9 @@ class Subject:
 class Measurement:
     """One graph on one device.
 
-    `kind` is "latency" or "count". `launches` are the agent's results, in order; `memory` is that of the
-    memory pass (None under emulation). Their keys are set in passes.py. `discarded` are launches that were
-    throttled and taken again.
+    `kind` is "latency", "count" or "instruction-time". `launches` are the agent's results, in order;
+    `memory` is that of the memory pass (None under emulation). Their keys are set in passes.py. `discarded`
+    are launches that were throttled and taken again.
     """
 
     subject: Subject
@@ -81,7 +93,7 @@ class Result:
         return asdict(self)
 
     def of_kind(self, kind: str) -> list[Measurement]:
-        """The latency measurements, or the counts."""
+        """The latency measurements, or the counts, or the instruction times."""
         return [m for m in self.measurements if m.kind == kind]
 
 

@@ -16,11 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from evit_deploy.benchmarks.plan import Plan, job_of
-from evit_deploy.benchmarks.results import COUNT, LATENCY, Measurement, Subject
+from evit_deploy.benchmarks.results import COUNT, INSTRUCTION_TIME, LATENCY, Measurement, Subject
 from evit_deploy.benchmarks.throttle import throttling
 from evit_deploy.devices import Device
 
 Say = Callable[[str], None]
+
+# What the agent does for a figure. It times an inference in the same way by whatever clock there is.
+_MODES: Mapping[str, str] = {LATENCY: "latency", COUNT: "count", INSTRUCTION_TIME: "latency"}
 
 
 @dataclass
@@ -58,7 +61,7 @@ class Rounds:
         earlier: Sequence[Measurement] = (),
     ) -> None:
         self.device, self._plan = device, plan
-        self._kind = COUNT if device.emulated else LATENCY
+        self._kind = device.figure
         self._wanted = plan.count_launches if device.emulated else plan.launches
         self._series = [Series(path, subject) for path, subject in artifacts]
         known = {(m.subject.sha256, m.subject.name): m for m in earlier if m.device == device.label}
@@ -98,7 +101,7 @@ class Rounds:
     def _launch(self, series: Series, say: Say) -> dict[str, Any]:
         """One that counts; `throttled` has what speaks against it where even so there is something."""
         while True:
-            launch = self.device.run_agent({**series.job, "mode": self._kind})
+            launch = self.device.run_agent({**series.job, "mode": _MODES[self._kind]})
             reasons = [] if self.device.emulated else throttling(launch)
             launch = {**launch, "throttled": reasons}
             if not reasons or len(series.discarded) >= self._wanted:

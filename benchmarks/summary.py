@@ -67,6 +67,20 @@ class Count:
         return self.of(*_STORES)
 
 
+@dataclass(frozen=True)
+class InstructionTime:
+    """Instruction time of one inference: 1 ns is one instruction, of whatever ran on the machine meanwhile.
+
+    `time_ns` is the median of the launch where it is the least. `spread` is the range of all samples, as a
+    share of the least. Nothing is made of load and first run: they wait for the guest's disk, and while the
+    guest waits its clock runs ahead.
+    """
+
+    time_ns: int
+    spread: float
+    parity: Mapping[str, Any] | None
+
+
 def summarize_latency(measurement: Measurement) -> Latency:
     """Of a measurement of kind "latency"."""
     launches = measurement.launches
@@ -87,6 +101,17 @@ def summarize_latency(measurement: Measurement) -> Latency:
         steady=all(launch["steady"] for launch in launches),
         parity=launches[0]["parity"],
         printed=printed,
+    )
+
+
+def summarize_instruction_time(measurement: Measurement) -> InstructionTime:
+    """Of a measurement of kind "instruction-time"."""
+    launches = measurement.launches
+    samples = [sample for launch in launches for sample in launch["samples_ns"]]
+    return InstructionTime(
+        time_ns=int(min(statistics.median(launch["samples_ns"]) for launch in launches)),
+        spread=(max(samples) - min(samples)) / min(samples),
+        parity=launches[0]["parity"],
     )
 
 

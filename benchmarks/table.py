@@ -1,7 +1,8 @@
-"""A result as tables on a terminal: latency of real devices, instructions of emulated ones.
+"""A result as tables on a terminal: latency, instructions, instruction time.
 
-They are two tables because they are two things: an emulated device has no milliseconds. On a terminal that is
-too narrow for a table, each line of it becomes a paragraph.
+They are tables of their own because they are things of their own: an emulated device has no milliseconds, and
+the instruction time of an emulated board is no latency. On a terminal that is too narrow for a table, each
+line of it becomes a paragraph.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from evit_deploy.benchmarks.predict import Prediction
 from evit_deploy.benchmarks.predict_table import PREDICTED, predicted_cell, predictions_note
 from evit_deploy.benchmarks.remarks import remarks
-from evit_deploy.benchmarks.results import COUNT, LATENCY, Measurement, Result
-from evit_deploy.benchmarks.summary import summarize_count, summarize_latency
+from evit_deploy.benchmarks.results import COUNT, INSTRUCTION_TIME, LATENCY, Measurement, Result
+from evit_deploy.benchmarks.summary import summarize_count, summarize_instruction_time, summarize_latency
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 _UNKNOWN = "-"
 _MEGA = 1e6
 _PARITY = "SQNR dB"
+_INSTRUCTION_TIME_NOTE = (
+    "Instruction time: 1 ns = 1 instruction of the whole emulated machine, kernel and Python included:"
+    "\nan upper bound of the inference's own instructions. It is no latency."
+)
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ class Row:
 
 
 def print_result(result: Result, console: Console, predictions: Sequence[Prediction] = ()) -> None:
-    """Both tables, as far as there is something for them; predictions as a column of the second."""
+    """The tables, as far as there is something for them; predictions as a column of the counts."""
     latencies, counts = result.of_kind(LATENCY), result.of_kind(COUNT)
     if latencies:
         _print("Latency of one inference", [latency_row(m) for m in latencies], console)
@@ -48,6 +53,10 @@ def print_result(result: Result, console: Console, predictions: Sequence[Predict
         console.print(
             "Emulated: these are instructions, which repeat to 0.02 % or better; they are not milliseconds."
         )
+    times = result.of_kind(INSTRUCTION_TIME)
+    if times:
+        _print("Instruction time of one inference, emulated board", [time_row(m) for m in times], console)
+        console.print(_INSTRUCTION_TIME_NOTE)
     if predictions:
         console.print(predictions_note(predictions), markup=False)
 
@@ -85,6 +94,17 @@ def count_row(measurement: Measurement, predictions: Sequence[Prediction] = ()) 
         _PARITY: parity_cell(count.parity),
     }
     return Row(measurement.subject.name, place_of(measurement), cells)
+
+
+def time_row(measurement: Measurement) -> Row:
+    """Instruction time as millions of nanoseconds, which are millions of instructions."""
+    time = summarize_instruction_time(measurement)
+    cells = {
+        "instruction time, M ns": _millions(time.time_ns),
+        "spread": f"{time.spread:.3%}",
+        _PARITY: parity_cell(time.parity),
+    }
+    return Row(measurement.subject.name, _device(measurement), cells)
 
 
 def parity_cell(parity: Mapping[str, Any] | None) -> str:

@@ -29,7 +29,7 @@ class Exit(IntEnum):
     ARTIFACT_MISSING = 21
     DEVICE = 22
     RUNTIME = 23  # no usable runtime, or it failed while running
-    EMULATOR = 24  # the emulator could not be set up
+    EMULATOR = 24  # the emulator or the emulated board could not be set up, or does not boot
     IMAGE = 25  # an image that cannot be read
     MISSING_EXTRA = 26  # an optional package is not installed
     PROFILE = 27  # no such device profile, or one that cannot be read

@@ -46,6 +46,37 @@ def advise_emulated(facts: Mapping[str, Any]) -> list[Finding]:
     ]
 
 
+def advise_board(facts: Mapping[str, Any]) -> list[Finding]:
+    """Of the facts of a whole emulated board."""
+    return [
+        Finding(
+            "figures",
+            OK,
+            "instruction time of one inference: 1 ns is 1 instruction of the whole machine; not a latency",
+            "this machine's load, frequency and temperature move it by nothing",
+        ),
+        Finding(
+            "kernels",
+            OK,
+            f"those that runtimes choose for {', '.join(facts['cpu_models'])}",
+            "another core has other features and gets other kernels: compare one core only",
+        ),
+        Finding(
+            "versions",
+            OK,
+            f"{_versions(facts['emulator'])}, Linux {facts['kernel']}",
+            "other versions take other times; they are in every result",
+        ),
+        Finding(
+            "waiting",
+            NOTE,
+            "load and first run are not to be used",
+            "they wait for the disk, and while the board waits its clock runs ahead",
+        ),
+        Finding("threads", NOTE, "one only; more are refused", "the board has one core"),
+    ]
+
+
 def _versions(stamp: Mapping[str, Any]) -> str:
     """Those that decide: the runtimes, numpy, and QEMU, whose package is named as in Debian."""
     wheels = [wheel.split("-")[:2] for wheel in stamp["wheels"]]

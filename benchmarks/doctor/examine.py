@@ -1,7 +1,8 @@
 """What a device would spoil a measurement with: its conditions, and how much it wavers when nothing changes.
 
 A real device runs one graph under two names, A B, B A, A B ..., and whatever difference is seen is noise. An
-emulated one counts a graph's instructions twice, which should give the same.
+emulated one counts a graph's instructions twice, or takes its instruction time twice, which should give the
+same.
 """
 
 from __future__ import annotations
@@ -17,13 +18,15 @@ from evit_deploy.benchmarks.bundle import bundle_agent
 from evit_deploy.benchmarks.doctor.advice import advise
 from evit_deploy.benchmarks.doctor.builtin_graph import NAME, builtin_graph
 from evit_deploy.benchmarks.doctor.determinism import Determinism, determinism_of
-from evit_deploy.benchmarks.doctor.emulation import advise_emulated
+from evit_deploy.benchmarks.doctor.emulation import advise_board, advise_emulated
 from evit_deploy.benchmarks.doctor.finding import Finding
 from evit_deploy.benchmarks.doctor.noise import Noise, noise_of
+from evit_deploy.benchmarks.doctor.repeatability import Repeatability, repeatability_of
 from evit_deploy.benchmarks.fingerprint import fingerprint_id
 from evit_deploy.benchmarks.measure import install_agent, measure
 from evit_deploy.benchmarks.plan import QUICK, Plan
 from evit_deploy.devices import Device
+from evit_deploy.devices.base import COUNT
 
 Say = Callable[[str], None]
 
@@ -36,7 +39,8 @@ BRIEF = replace(QUICK, launches=4, count_launches=2)
 class Examination:
     """What the doctor found.
 
-    `noise` of a real device, `determinism` of an emulated one; `graph` is the name of the graph that was run.
+    `noise` of a real device, `determinism` of an emulated one, `repeatability` of an emulated board; `graph`
+    is the name of the graph that was run.
     """
 
     device: str
@@ -45,6 +49,7 @@ class Examination:
     graph: str
     noise: Noise | None
     determinism: Determinism | None
+    repeatability: Repeatability | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -56,6 +61,7 @@ class Examination:
             "graph": self.graph,
             "noise": None if self.noise is None else self.noise.as_dict(),
             "determinism": None if self.determinism is None else self.determinism.as_dict(),
+            "repeatability": None if self.repeatability is None else self.repeatability.as_dict(),
         }
 
 
@@ -74,15 +80,18 @@ def examine(device: Device, graph: Path | None, plan: Plan, say: Say, *, wait: b
     """
     say(f"looking at {device.label}")
     facts, findings = _look_at(device)
-    noise, determinism = None, None
+    noise, determinism, repeatability = None, None, None
     with _graph_or_builtin(graph) as path:
         if device.emulated:
-            (counts,) = measure([path], [device], plan, say, wait=wait).measurements
-            determinism = determinism_of(counts)
+            (measured,) = measure([path], [device], plan, say, wait=wait).measurements
+            if device.figure == COUNT:
+                determinism = determinism_of(measured)
+            else:
+                repeatability = repeatability_of(measured)
         else:
             first, second = measure([path, path], [device], plan, say, wait=wait).measurements
             noise = noise_of(first, second)
-        return Examination(device.label, facts, tuple(findings), path.name, noise, determinism)
+        return Examination(device.label, facts, tuple(findings), path.name, noise, determinism, repeatability)
 
 
 def _look_at(device: Device) -> tuple[dict[str, Any], list[Finding]]:
@@ -90,7 +99,7 @@ def _look_at(device: Device) -> tuple[dict[str, Any], list[Finding]]:
         install_agent(bundle_agent(), device)
         facts = device.facts()
         if device.emulated:
-            return facts, advise_emulated(facts)
+            return facts, advise_emulated(facts) if device.figure == COUNT else advise_board(facts)
         return facts, advise(device.run_agent({"mode": "conditions"}))
 
 

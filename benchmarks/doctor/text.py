@@ -10,6 +10,7 @@ from evit_deploy.benchmarks.doctor.determinism import Determinism
 from evit_deploy.benchmarks.doctor.examine import Examination
 from evit_deploy.benchmarks.doctor.finding import Finding
 from evit_deploy.benchmarks.doctor.noise import ALPHA, LOOKS, MARGIN, PAIRS, POWER, Noise
+from evit_deploy.benchmarks.doctor.repeatability import Repeatability
 from evit_deploy.benchmarks.fingerprint import fingerprint_id
 
 _WIDTH = 100
@@ -27,6 +28,8 @@ def examination_text(examination: Examination) -> str:
         lines += ["", *_noise(examination.noise, examination.graph)]
     if examination.determinism is not None:
         lines += ["", *_determinism(examination.determinism, examination.graph)]
+    if examination.repeatability is not None:
+        lines += ["", *_repeatability(examination.repeatability, examination.graph)]
     return "\n".join(lines)
 
 
@@ -89,6 +92,15 @@ def _determinism(determinism: Determinism, graph: str) -> list[str]:
         _figure("instructions", f"{totals}  ({determinism.spread:.4%} apart)"),
         _figure("arithmetic", arithmetic),
         _figure("what moved", moved or "nothing"),
+    ]
+
+
+def _repeatability(repeatability: Repeatability, graph: str) -> list[str]:
+    times = ", ".join(f"{time:,}" for time in repeatability.times_ns)
+    verdict = "it repeats" if repeatability.good else "it does NOT repeat as it should: report it"
+    return [
+        f"{graph}, {len(repeatability.times_ns)} launches: {verdict}",
+        _figure("instruction time", f"{times} ns  ({repeatability.spread:.4%} apart)"),
     ]
 
 

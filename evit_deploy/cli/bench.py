@@ -23,7 +23,7 @@ from evit_deploy.cli.bench_report import report
 from evit_deploy.cli.bench_store import store as store_command
 from evit_deploy.cli.common import DefaultGroup, Reporter, reporter_of, run_command, verbosity_options
 from evit_deploy.cli.device_choices import choose
-from evit_deploy.cli.prepare import prepare_emulator, set_up_emulator
+from evit_deploy.cli.prepare import prepare_emulator, set_up_board, set_up_emulator
 from evit_deploy.cli.request import Request, resumed
 from evit_deploy.cli.runtime_options import runtime_options, runtime_options_of
 from evit_deploy.cli.store_options import check_store, keep_result, label_option
@@ -57,6 +57,7 @@ def bench() -> None:
       ssh://U@H   a board over SSH: user, host, and :PORT where it is not ssh's own; see docs/ssh.md
       adb:SERIAL  a phone or board over adb; adb: is the only one that is attached; see docs/adb.md
       qemu:CORE   emulated; CORE is cortex-a53, cortex-a72, cortex-a76 or neoverse-n1; CORE,CORE is both
+      qemu-system:CORE  a whole emulated board: instruction time, never a latency; see docs/qemu-system.md
     """
 
 
@@ -133,17 +134,21 @@ def run(
 
 @bench.command()
 @click.option("--mirror", metavar="URL", help="A Debian mirror; default: EVIT_DEBIAN_MIRROR, else apt's own.")
+@click.option("--system", is_flag=True, help="The whole emulated board, for qemu-system:CORE, instead.")
 @verbosity_options
-def setup(mirror: str | None, quiet: bool, verbose: bool) -> None:
+def setup(mirror: str | None, system: bool, quiet: bool, verbose: bool) -> None:
     """Set up the aarch64 emulator in the user's cache. Needs no root; does nothing if it is there."""
     from evit_deploy.devices import find_emulator
+    from evit_deploy.devices.system_files import find_system
 
     reporter = reporter_of(quiet, verbose)
-    found = find_emulator()
+    found = find_system() if system else find_emulator()
     if found is not None:
-        reporter.say(f"the emulator is set up: {found.folder}")
-        return
-    set_up_emulator(reporter, mirror)
+        reporter.say(f"the emulat{'ed board' if system else 'or'} is set up: {found.folder}")
+    elif system:
+        set_up_board(reporter, mirror)
+    else:
+        set_up_emulator(reporter, mirror)
 
 
 @bench.command()
@@ -247,12 +252,14 @@ def _measure(request: Request, output: Path | None, reporter: Reporter, *, wait:
 
 def _detail(result: Result, reporter: Reporter) -> None:
     """For -v: what was measured on and with."""
+    from evit_deploy.benchmarks.results import LATENCY
+
     for label, facts in result.devices.items():
         reporter.detail(f"{label}: {json.dumps(facts, sort_keys=True)}")
     for measurement in result.measurements:
         launch = measurement.launches[0]
         runtime, cores = launch["runtime"], launch["cores"]
-        pinned = "" if measurement.kind == "count" else f", cores {', '.join(map(str, cores))}"
+        pinned = "" if measurement.kind != LATENCY else f", cores {', '.join(map(str, cores))}"
         reporter.detail(
             f"{measurement.subject.name} on {measurement.device}: {runtime['name']} {runtime['version']}, "
             f"{measurement.threads} threads{pinned}, sha256 {measurement.subject.sha256[:12]}"

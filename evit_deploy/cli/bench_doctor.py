@@ -36,7 +36,8 @@ def doctor(
 
     Works as an ordinary user and changes nothing. Then one graph (ARTIFACT, else a small one of our own) is
     run against itself for about a minute: whatever difference is seen is noise, and what is smaller than that
-    no comparison on this device can show. Emulated devices count instructions twice instead.
+    no comparison on this device can show. Emulated devices count instructions, or take instruction time,
+    twice instead.
     """
     from evit_deploy.benchmarks.doctor.examine import BRIEF, FULL, examine
     from evit_deploy.benchmarks.doctor.text import examination_text

@@ -38,10 +38,11 @@ def instructions(
     """Count the instructions of one inference by class, and by mnemonic, on emulated cores."""
     from evit_deploy.benchmarks.instructions import count_instructions, print_instructions
     from evit_deploy.devices import resolve_all
+    from evit_deploy.devices.base import COUNT
 
     reporter = reporter_of(quiet, verbose)
     devices = resolve_all(names or ("qemu:cortex-a76",))
-    real = [device.label for device in devices if not device.emulated]
+    real = [device.label for device in devices if device.figure != COUNT]
     if real:
         raise UserError(f"{real[0]}: only emulated cores count instructions; name qemu:CORE", Exit.DEVICE)
     prepare_emulator(devices, reporter)

@@ -24,9 +24,11 @@ def profile_for(name: str | None, devices: Sequence[Device]) -> LatencyProfile |
     """
     if name is None:
         return None
-    if not any(device.emulated for device in devices):
+    from evit_deploy.devices.base import COUNT
+
+    if not any(device.figure == COUNT for device in devices):
         raise UserError(
-            f"--predict {name}: predictions are made from counts: add an emulated device, such as "
+            f"--predict {name}: predictions are made from counts: add a device that counts, such as "
             "--device qemu:cortex-a76",
             Exit.DEVICE,
         )

@@ -49,9 +49,15 @@ def profile(
     from evit_deploy.benchmarks.per_operator.table import print_profile
     from evit_deploy.benchmarks.per_operator.trace import write_trace
     from evit_deploy.devices import ARM_CPU, resolve
+    from evit_deploy.devices.base import INSTRUCTION_TIME
 
     reporter = reporter_of(quiet, verbose)
     device = resolve(name or ARM_CPU)
+    if device.figure == INSTRUCTION_TIME:
+        raise UserError(
+            f"{device.label}: operators are timed on real devices and counted on qemu:CORE, not here",
+            Exit.DEVICE,
+        )
     if device.emulated and (threads != 1 or cores != "auto"):
         raise UserError(f"{device.label}: one thread on one core is all there is", Exit.DEVICE)
     prepare_emulator([device], reporter)

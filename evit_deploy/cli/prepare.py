@@ -1,4 +1,4 @@
-"""Setting up the emulator from a command, on first use or ahead of time."""
+"""Setting up the emulator, or the emulated board, from a command: on first use or ahead of time."""
 
 from __future__ import annotations
 
@@ -12,11 +12,16 @@ if TYPE_CHECKING:
 
 
 def prepare_emulator(devices: Sequence[Device], reporter: Reporter, *, allowed: bool = True) -> None:
-    """Set the emulator up if a device needs it; the device itself refuses where that is not allowed."""
+    """Set up what emulated devices need; the device itself refuses where that is not allowed."""
     from evit_deploy.devices import find_emulator
+    from evit_deploy.devices.base import COUNT, INSTRUCTION_TIME
+    from evit_deploy.devices.system_files import find_system
 
-    if allowed and any(device.emulated for device in devices) and find_emulator() is None:
+    figures = {device.figure for device in devices}
+    if allowed and COUNT in figures and find_emulator() is None:
         set_up_emulator(reporter, mirror=None)
+    if allowed and INSTRUCTION_TIME in figures and find_system() is None:
+        set_up_board(reporter, mirror=None)
 
 
 def set_up_emulator(reporter: Reporter, mirror: str | None) -> None:
@@ -35,3 +40,21 @@ def set_up_emulator(reporter: Reporter, mirror: str | None) -> None:
     with reporter.progress("setting up the emulator") as step:
         emulator = set_up(step, mirror)
     reporter.say(f"the emulator is set up: {emulator.folder}")
+
+
+def set_up_board(reporter: Reporter, mirror: str | None) -> None:
+    """Set the emulated board up and say so.
+
+    Raises:
+        SetupError: see `set_up_emulator`.
+    """
+    from evit_deploy.devices.system_files import system_folder
+    from evit_deploy.devices.system_setup import DISK_MB, DOWNLOAD_MB, set_up_system
+
+    reporter.say(
+        f"setting up the emulated board in {system_folder()}: fetching QEMU, a kernel, sshd and an aarch64 "
+        f"Python from a Debian mirror, and aarch64 wheels with pip ({DOWNLOAD_MB} MB; {DISK_MB} MB on disk)"
+    )
+    with reporter.progress("setting up the emulated board") as step:
+        files = set_up_system(step, mirror)
+    reporter.say(f"the emulated board is set up: {files.folder}")

@@ -18,6 +18,8 @@ from evit_deploy.lock import Owner
 
 D = TypeVar("D", bound="Device")
 
+# What a device's figures are.
+LATENCY, COUNT, INSTRUCTION_TIME = "latency", "count", "instruction-time"
 JOB_FILE, RESULT_FILE, AGENT_FILE = "job.json", "result.json", "agent.pyz"
 
 # Set in every agent's process. A fixed hash seed keeps instruction counts alike from launch to launch. ONNX
@@ -32,14 +34,16 @@ AGENT_ENVIRONMENT: Mapping[str, str] = {
 class Device(abc.ABC):
     """A place to run the agent.
 
-    `name` is what the user writes ("local", "qemu:cortex-a76"), `label` what tables show. An `emulated`
-    device counts instructions; its clock means nothing. `choices` are the "cores" and "threads" that its
-    entry in evit.toml asks for.
+    `name` is what the user writes ("local", "qemu:cortex-a76"), `label` what tables show. `figure` is what it
+    measures: LATENCY; COUNT, instructions by class; INSTRUCTION_TIME, all instructions of the machine, as the
+    time of a clock that counts them. The latter two are `emulated`: nothing there is a latency. `choices` are
+    the "cores" and "threads" that its entry in evit.toml asks for.
     """
 
     name: str
     label: str
     emulated: bool
+    figure: str = LATENCY
     choices: Mapping[str, Any] = MappingProxyType({})
 
     @abc.abstractmethod

@@ -149,9 +149,13 @@ class BoardDevice(Device):
 
     def facts(self) -> dict[str, Any]:
         """See `Device.facts`; with the libc and what the environment consists of."""
+        return {**super().facts(), **self.own_facts()}
+
+    def own_facts(self) -> dict[str, Any]:
+        """What is known of an open board without asking its agent."""
         assert self._python is not None
         own = {"target": self.name, "link": self._link.label, "libc": " ".join(self._python.libc)}
-        return {**super().facts(), **own, "environment": self._environment}
+        return {**own, "environment": self._environment}
 
     def _ask_agent(self, what: str, arguments: list[str], **more: Any) -> dict[str, Any]:
         """Have the keeper start the agent."""

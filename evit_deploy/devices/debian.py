@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from evit_deploy.devices.child import run_child
 from evit_deploy.errors import Exit, SetupError
 
 RELEASE = "bookworm"
+BACKPORTS = f"{RELEASE}-backports"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 MIRROR_VARIABLE = "EVIT_DEBIAN_MIRROR"
 
@@ -71,12 +72,16 @@ def find_mirror(given: str | None = None) -> str:
 
 
 class PackageSource:
-    """Packages of one architecture."""
+    """Packages of one architecture.
 
-    def __init__(self, root: Path, architecture: str, mirror: str) -> None:
+    With `backports` also newer versions, of which one is taken where it is asked for: "NAME/BACKPORTS".
+    """
+
+    def __init__(self, root: Path, architecture: str, mirror: str, *, backports: bool = False) -> None:
         self._root = root
         self._config = root / "apt.conf"
-        self._write(architecture, mirror)
+        suites = {RELEASE: mirror, f"{RELEASE}-security": f"{mirror}-security"}
+        self._write(architecture, {**suites, BACKPORTS: mirror} if backports else suites)
         run_tool(["apt-get", "-qq", "update"], "fetching package lists", APT_CONFIG=str(self._config))
 
     def fetch(self, names: Sequence[str], folder: Path) -> list[Path]:
@@ -90,8 +95,14 @@ class PackageSource:
         run_tool(command, "fetching packages", folder=folder, APT_CONFIG=str(self._config))
         return sorted(folder.glob("*.deb"))
 
-    def _write(self, architecture: str, mirror: str) -> None:
-        """The private root: apt's folders, its sources and its settings."""
+    def depends(self, name: str) -> list[str]:
+        """What a package depends on, by name."""
+        said = run_tool(["apt-cache", "depends", name], "reading package lists", APT_CONFIG=str(self._config))
+        rows = [line.split(": ", 1) for line in said.splitlines()]
+        return [row[1] for row in rows if row[0].strip() == "Depends"]
+
+    def _write(self, architecture: str, suites: Mapping[str, str]) -> None:
+        """The private root: apt's folders, its sources (suite -> mirror) and its settings."""
         if not KEYRING.is_file():
             raise SetupError(
                 f"{KEYRING} is missing, so Debian packages cannot be verified; install it with 'sudo "
@@ -107,8 +118,7 @@ class PackageSource:
             (self._root / part).mkdir(parents=True)
         status = self._root / "var/lib/dpkg/status"
         status.touch()
-        suites = ((mirror, RELEASE), (f"{mirror}-security", f"{RELEASE}-security"))
-        sources = "".join(f"deb [signed-by={KEYRING}] {uri} {suite} main\n" for uri, suite in suites)
+        sources = "".join(f"deb [signed-by={KEYRING}] {uri} {suite} main\n" for suite, uri in suites.items())
         (self._root / "etc/apt/sources.list").write_text(sources)
         settings = [
             f'Dir "{self._root}";',

@@ -81,12 +81,12 @@ def set_up(say: Say, mirror: str | None = None) -> Emulator:
     Raises:
         SetupError: something that it needs is missing or cannot be fetched.
     """
-    with _locked(say):
+    with exclusive(cache_folder(), say):
         ready = find_emulator()
         if ready is not None:
             return ready
         require_tools("apt-get", "apt-config", "dpkg", "dpkg-deb", _compiler())
-        _require_pip()
+        require_pip()
         return _build(say, find_mirror(mirror))
 
 
@@ -169,7 +169,12 @@ def _download_wheels(requirements: list[str], folder: Path) -> None:
     run_tool([*pip, *target, *requirements], "fetching aarch64 wheels with pip")
 
 
-def _require_pip() -> None:
+def require_pip() -> None:
+    """Check that wheels can be fetched.
+
+    Raises:
+        SetupError: there is no pip.
+    """
     if find_spec("pip") is None:
         raise SetupError(
             f"the emulator cannot be set up without pip; install it with '{sys.executable} -m ensurepip'",
@@ -214,8 +219,12 @@ def _try(emulator: Emulator, work: Path) -> None:
 
 
 @contextmanager
-def _locked(say: Say) -> Iterator[None]:
-    folder = cache_folder()
+def exclusive(folder: Path, say: Say) -> Iterator[None]:
+    """Be the only one who sets something up in `folder`, which is made; waits for whoever else does.
+
+    Raises:
+        SetupError: the folder cannot be written.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / ".lock").open("w")

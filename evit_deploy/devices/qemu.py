@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from evit_deploy.devices.base import AGENT_FILE, JOB_FILE, RESULT_FILE, Device
+from evit_deploy.devices.base import AGENT_FILE, COUNT, JOB_FILE, RESULT_FILE, Device
 from evit_deploy.devices.emulator import DEFAULT_CORE, Emulator, check_core, find_emulator
 from evit_deploy.devices.launch import launch_agent
 from evit_deploy.errors import Exit, SetupError, UserError
@@ -30,6 +30,7 @@ class QemuDevice(Device):
     """
 
     emulated = True
+    figure = COUNT
 
     def __init__(self, core: str = DEFAULT_CORE) -> None:
         self.core = check_core(core)

@@ -1,6 +1,7 @@
 """From what a user writes to devices: `resolve`.
 
-    local | qemu:CORE[,CORE...] | ssh://user@host:port | adb:SERIAL | a name from evit.toml | arm-cpu
+    local | qemu:CORE[,CORE...] | qemu-system:CORE[,CORE...] | ssh://user@host:port | adb:SERIAL
+    a name from evit.toml | arm-cpu
 
 `arm-cpu` is the first of: EVIT_ARM_TARGET; [defaults] arm-cpu of the project's evit.toml, of the user's file;
 this machine if it is aarch64; an emulated Cortex-A76.
@@ -19,9 +20,10 @@ from evit_deploy.devices.adb import adb_device
 from evit_deploy.devices.base import Device
 from evit_deploy.devices.board import BoardSettings, settings_from_environment
 from evit_deploy.devices.config import Config, DeviceEntry, load_config
-from evit_deploy.devices.emulator import CORES, DEFAULT_CORE
+from evit_deploy.devices.emulator import BOARD_CORES, CORES, DEFAULT_CORE
 from evit_deploy.devices.local import LocalDevice
 from evit_deploy.devices.qemu import QemuDevice
+from evit_deploy.devices.qemu_system import QemuSystemDevice
 from evit_deploy.devices.ssh import ssh_device
 from evit_deploy.errors import Exit, UserError
 
@@ -45,8 +47,17 @@ def _local(entry: DeviceEntry) -> list[Device]:
 
 
 def _emulated(entry: DeviceEntry) -> list[Device]:
+    return [QemuDevice(core) for core in _cores(entry)]
+
+
+def _emulated_boards(entry: DeviceEntry) -> list[Device]:
+    return [QemuSystemDevice(core) for core in _cores(entry)]
+
+
+def _cores(entry: DeviceEntry) -> list[str]:
+    """Behind the colon, each once; where nothing stands there, the one that is meant by arm-cpu, too."""
     cores = entry.target.partition(":")[2] or DEFAULT_CORE
-    return [QemuDevice(core.strip()) for core in dict.fromkeys(cores.split(","))]
+    return list(dict.fromkeys(core.strip() for core in cores.split(",")))
 
 
 def _ssh(entry: DeviceEntry) -> list[Device]:
@@ -63,6 +74,7 @@ _BOARD_KEYS = (*_RUN_KEYS, "environment", "python")
 SCHEMES: Mapping[str, Scheme] = {
     LOCAL: Scheme(_local, _RUN_KEYS),
     "qemu": Scheme(_emulated),
+    "qemu-system": Scheme(_emulated_boards),
     "ssh": Scheme(_ssh, (*_BOARD_KEYS, "ssh_options")),
     "adb": Scheme(_adb, (*_BOARD_KEYS, "native_runner")),
 }
@@ -80,7 +92,8 @@ def board_settings(entry: DeviceEntry) -> BoardSettings:
 
 def built_in_devices() -> tuple[str, ...]:
     """The names that are known everywhere."""
-    return (ARM_CPU, LOCAL, *(f"qemu:{core}" for core in CORES))
+    counting = (f"qemu:{core}" for core in CORES)
+    return (ARM_CPU, LOCAL, *counting, *(f"qemu-system:{core}" for core in BOARD_CORES))
 
 
 def known_devices(config: Config | None = None) -> tuple[str, ...]:

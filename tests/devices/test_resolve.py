@@ -87,7 +87,10 @@ def test_several_cores_are_several_devices() -> None:
         ("locale", "did you mean 'local'"),
         ("local:1", "'local' takes nothing behind it"),
         ("dekc", "did you mean 'desk'"),
-        ("gpu", "known: arm-cpu, local, qemu:cortex-a53.*, small, desk, board; qemu:..., ssh:..."),
+        (
+            "gpu",
+            "known: arm-cpu, local, qemu:cortex-a53.*, small, desk, board; qemu:..., qemu-system:..., ssh",
+        ),
         ("qemu", "unknown device 'qemu'"),
         ("qemu:cortex-m4", "cortex-a53, cortex-a72, cortex-a76, neoverse-n1"),
     ],
