@@ -104,7 +104,7 @@ def time_row(measurement: Measurement) -> Row:
         "spread": f"{time.spread:.3%}",
         _PARITY: parity_cell(time.parity),
     }
-    return Row(measurement.subject.name, _device(measurement), cells)
+    return Row(measurement.subject.name, place_of(measurement), cells)
 
 
 def parity_cell(parity: Mapping[str, Any] | None) -> str:

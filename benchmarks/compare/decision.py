@@ -5,6 +5,7 @@
     slower        p <= alpha   and  exp(mean d) >= 1 + margin
     faster        the same of -d
     no slower     exp(mean d) < 1 + margin with 95 % confidence over all looks
+                  and the estimate is not beyond the margin on the good side, or the pairs are through
     otherwise     more pairs; inconclusive when there are no more to come
 
 p is one-sided, of a t-test over pairs, times the number of looks (each look may err, so each has a share of
@@ -97,20 +98,22 @@ def estimate(log_ratios: Sequence[float], rule: Rule) -> Estimate:
     )
 
 
-def decide(estimate: Estimate, rule: Rule, p_slower: float, p_faster: float) -> Status | None:
+def decide(found: Estimate, rule: Rule, p_slower: float, p_faster: float) -> Status | None:
     """The verdict; None where more pairs are needed.
 
     Args:
-        estimate: see `Estimate`.
+        found: see `Estimate`.
         rule: see `Rule`.
         p_slower: that of the estimate, corrected over everything that is compared; see `corrected`.
         p_faster: likewise.
     """
-    if p_slower <= rule.alpha and estimate.ratio >= 1 + rule.margin:
+    if p_slower <= rule.alpha and found.ratio >= 1 + rule.margin:
         return Status.WORSE
-    if p_faster <= rule.alpha and estimate.ratio <= 1 / (1 + rule.margin):
+    seems_faster = found.ratio <= 1 / (1 + rule.margin)
+    if p_faster <= rule.alpha and seems_faster:
         return Status.BETTER
-    if estimate.upper < 1 + rule.margin:
+    # What seems faster is faster or noise: only more pairs tell.
+    if found.upper < 1 + rule.margin and (not seems_faster or found.pairs >= rule.looks[-1]):
         return Status.PASS
     return None
 

@@ -20,9 +20,10 @@ from evit_deploy.benchmarks.compare.decision import Estimate, Rule, corrected, d
 from evit_deploy.benchmarks.compare.pairs import Say, Series, Side, median_ns
 from evit_deploy.benchmarks.measure import describe, install_agent, take_lock
 from evit_deploy.benchmarks.plan import Plan, job_of
-from evit_deploy.benchmarks.results import COUNT, Measurement
+from evit_deploy.benchmarks.results import COUNT, LATENCY, Measurement
 from evit_deploy.benchmarks.summary import NS_PER_MS, summarize_count
 from evit_deploy.devices import Device
+from evit_deploy.errors import Exit, UserError
 
 # Shorter launches than those of a plain measurement: what decides is how many pairs there are, since most of
 # the noise is between launches. See benchmarks/trust/ for what that costs and buys.
@@ -57,6 +58,50 @@ def pair_up(pairs: Sequence[tuple[Path, Path]]) -> list[Candidate]:
     return [Candidate(b.path.name, a, b) for a, b in sides]
 
 
+def by_figure(devices: Sequence[Device], plan: Plan) -> tuple[list[Device], list[Device]]:
+    """The devices that time, and those that count.
+
+    Raises:
+        UserError: one does neither, or cannot count with so many threads.
+    """
+    for device in devices:
+        if device.figure not in (LATENCY, COUNT):
+            raise UserError(
+                f"{device.label} gives {device.figure}, which is for looking at one graph; compare on "
+                "qemu:CORE, whose counts repeat, or on a real device",
+                Exit.DEVICE,
+            )
+        if device.figure == COUNT and plan.threads != 1:
+            raise UserError(
+                f"--threads {plan.threads}: {device.label}: instructions are counted for one thread only",
+                Exit.DEVICE,
+            )
+    return [d for d in devices if d.figure == LATENCY], [d for d in devices if d.figure == COUNT]
+
+
+def compare_pairs(
+    pairs: Sequence[tuple[Path, Path]],
+    timing: Sequence[Device],
+    counting: Sequence[Device],
+    plan: Plan,
+    rule: Rule,
+    say: Say,
+    *,
+    wait: bool = True,
+) -> Comparison:
+    """On devices of both kinds; see `compare_latency` and `compare_counts`."""
+    found = []
+    if timing:
+        found.append(compare_latency(pairs, timing, plan, rule, say, wait=wait))
+    if counting:
+        found.append(compare_counts(pairs, counting, plan, say))
+    return Comparison(
+        checks=tuple(check for one in found for check in one.checks),
+        series=tuple(series for one in found for series in one.series),
+        devices={label: facts for one in found for label, facts in one.devices.items()},
+    )
+
+
 def compare_latency(
     pairs: Sequence[tuple[Path, Path]],
     devices: Sequence[Device],
@@ -70,7 +115,7 @@ def compare_latency(
 
     Args:
         pairs: (baseline, candidate).
-        devices: closed, and none of them emulated.
+        devices: closed; all of them time.
         plan: how long a launch takes, threads, cores; its number of launches is not used.
         rule: what is a regression.
         say: is told each pair as it begins.
@@ -79,7 +124,7 @@ def compare_latency(
     Raises:
         UserError, SetupError: an artifact cannot be read or run, or a device cannot be used.
     """
-    assert not any(device.emulated for device in devices)
+    assert all(device.figure == LATENCY for device in devices)
     candidates = pair_up(pairs)
     with ExitStack() as stack:
         facts = {device.label: _open(device, stack, say, wait=wait) for device in devices}
@@ -102,7 +147,7 @@ def compare_counts(
 
     Args:
         pairs: (baseline, candidate).
-        devices: closed, all emulated.
+        devices: closed; all of them count.
         plan: `count_launches` of each; the fewest instructions count.
         say: is told each launch as it begins.
         tolerance: the share that a total may grow by.
@@ -110,7 +155,7 @@ def compare_counts(
     Raises:
         UserError, SetupError: as `compare_latency`.
     """
-    assert all(device.emulated for device in devices)
+    assert all(device.figure == COUNT for device in devices)
     candidates = pair_up(pairs)
     facts, checks = {}, []
     for device in devices:

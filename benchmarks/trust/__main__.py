@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 
 from evit_deploy.benchmarks.checks import SPEED_WORDS
+from evit_deploy.benchmarks.results import LATENCY
 from evit_deploy.benchmarks.trust.experiment import SHOWN, Experiment, Tally, Trial, tally
 from evit_deploy.devices import resolve
 from evit_deploy.errors import UserError
@@ -30,7 +31,7 @@ from evit_deploy.errors import UserError
 def main(graph: Path, name: str, unchanged: int, slower: str, runs: int, output: Path) -> None:
     """Make the comparisons and print how they ended."""
     device = resolve(name)
-    if device.emulated:
+    if device.figure != LATENCY:
         raise UserError(f"--device {name}: counts repeat; noise is a matter of real devices")
     wanted = {0.0: unchanged, **{float(share) / 100: runs for share in slower.split(",") if share}}
     trials = _read(output)

@@ -11,19 +11,17 @@ from typing import TYPE_CHECKING
 import click
 
 from evit_deploy import __version__
-from evit_deploy.cli.common import Reporter, reporter_of, verbosity_options
+from evit_deploy.cli.common import reporter_of, stdout_console, verbosity_options
 from evit_deploy.cli.device_choices import choose
 from evit_deploy.cli.margins import share
 from evit_deploy.cli.prepare import prepare_emulator
+from evit_deploy.cli.report_options import report_options, takes_stdout, write_reports
 from evit_deploy.cli.verdict_exit import environment_errors_exit_2
-from evit_deploy.errors import Exit, SetupError, UserError
+from evit_deploy.errors import Exit, SetupError
 
 if TYPE_CHECKING:
-    from evit_deploy.benchmarks.checks import Report
     from evit_deploy.benchmarks.compare.decision import Rule
-    from evit_deploy.benchmarks.compare.match import Matched
     from evit_deploy.benchmarks.plan import Plan
-    from evit_deploy.devices import Device
 
 LOOKS = 3
 
@@ -42,6 +40,7 @@ LOOKS = 3
 @click.option("--json", "as_json", is_flag=True, help="The report on stdout instead of a table.")
 @click.option("--no-setup", is_flag=True, help="Fail rather than set up the emulator on first use.")
 @click.option("--no-wait", is_flag=True, help="Fail rather than wait for another benchmark on the device.")
+@report_options
 @verbosity_options
 @environment_errors_exit_2
 def compare(
@@ -60,6 +59,7 @@ def compare(
     no_wait: bool,
     quiet: bool,
     verbose: bool,
+    **outputs: Path | None,
 ) -> int:
     """Is CANDIDATE slower than BASELINE? Two artifacts, or two folders of them, paired by name.
 
@@ -69,8 +69,10 @@ def compare(
 
     Exit codes: 0 no slower, 1 slower, 2 nothing could be compared, 3 inconclusive.
     """
-    from evit_deploy.benchmarks.checks import exit_code
+    from evit_deploy.benchmarks.checks import COMPARE, Report, exit_code
     from evit_deploy.benchmarks.compare.match import match
+    from evit_deploy.benchmarks.compare.run import by_figure, compare_pairs
+    from evit_deploy.benchmarks.report.terminal import print_report
     from evit_deploy.devices import ARM_CPU, resolve_all
 
     reporter = reporter_of(quiet, verbose)
@@ -79,9 +81,27 @@ def compare(
     devices = resolve_all(names or (ARM_CPU,))
     threads, cores = choose(devices, threads, cores)
     plan = replace(_plan(seconds), threads=threads, cores=cores, seed=seed)
-    prepare_emulator(devices, reporter, allowed=not no_setup)
-    report = _report(baseline, candidate, matched, devices, plan, _rule(margin, pairs), reporter, not no_wait)
-    _show(report, as_json)
+    timing, counting = by_figure(devices, plan)
+    prepare_emulator(counting, reporter, allowed=not no_setup)
+    rule = _rule(margin, pairs)
+    with reporter.progress("comparing") as step:
+        found = compare_pairs(matched.pairs, timing, counting, plan, rule, step, wait=not no_wait)
+    report = Report(
+        kind=COMPARE,
+        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        baseline=str(baseline),
+        candidate=str(candidate),
+        tool={"name": "evit-deploy", "version": __version__},
+        checks=(*matched.missing, *found.checks),
+        devices=found.devices,
+        plan={**plan.as_dict(), **rule.as_dict()},
+        series=found.series,
+    )
+    write_reports(report, outputs, reporter, inconclusive)
+    if as_json:
+        click.echo(json.dumps(report.as_dict(), sort_keys=True))
+    elif not takes_stdout(outputs):
+        print_report(report, stdout_console(), every=True)
     return exit_code(report, inconclusive)
 
 
@@ -111,50 +131,3 @@ def _rule(margin: float, pairs: int) -> Rule:
     from evit_deploy.benchmarks.compare.decision import Rule
 
     return Rule(margin=margin, looks=tuple(pairs * (look + 1) // LOOKS for look in range(LOOKS)))
-
-
-def _report(
-    baseline: Path,
-    candidate: Path,
-    matched: Matched,
-    devices: list[Device],
-    plan: Plan,
-    rule: Rule,
-    reporter: Reporter,
-    wait: bool,
-) -> Report:
-    from evit_deploy.benchmarks.checks import COMPARE, Report
-    from evit_deploy.benchmarks.compare.run import compare_counts, compare_latency
-
-    real = [device for device in devices if not device.emulated]
-    emulated = [device for device in devices if device.emulated]
-    if emulated and plan.threads != 1:
-        raise UserError(
-            f"--threads {plan.threads}: instructions are counted for one thread only", Exit.DEVICE
-        )
-    with reporter.progress("comparing") as step:
-        timed = compare_latency(matched.pairs, real, plan, rule, step, wait=wait) if real else None
-        counted = compare_counts(matched.pairs, emulated, plan, step) if emulated else None
-    found = [comparison for comparison in (timed, counted) if comparison is not None]
-    return Report(
-        kind=COMPARE,
-        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        baseline=str(baseline),
-        candidate=str(candidate),
-        tool={"name": "evit-deploy", "version": __version__},
-        checks=(*matched.missing, *(check for c in found for check in c.checks)),
-        devices={label: facts for c in found for label, facts in c.devices.items()},
-        plan={**plan.as_dict(), **rule.as_dict()},
-        series=tuple(series for c in found for series in c.series),
-    )
-
-
-def _show(report: Report, as_json: bool) -> None:
-    if as_json:
-        click.echo(json.dumps(report.as_dict(), sort_keys=True))
-        return
-    for check in report.checks:
-        device = f" on {check.device}" if check.device else ""
-        click.echo(f"{check.word:<12} {check.artifact}{device}: {check.summary}")
-        for line in (*check.causes, *([check.advice] if check.advice else [])):
-            click.echo(f"{'':<12}   {line}")

@@ -24,10 +24,15 @@ def slow_tflite(tiny_tflite: Path) -> Path:
     return path
 
 
-def test_a_slower_file_is_a_regression(run_bench: RunBench, tiny_tflite: Path, slow_tflite: Path) -> None:
-    done = run_bench("compare", tiny_tflite, slow_tflite, *QUICK, "--json", "-q")
+def test_a_slower_file_is_a_regression(
+    run_bench: RunBench, tiny_tflite: Path, slow_tflite: Path, tmp_path: Path
+) -> None:
+    outputs = ("--output", "report.json", "--junit", "report.xml", "--markdown", "-")
+    done = run_bench("compare", tiny_tflite, slow_tflite, *QUICK, *outputs, "-q")
     assert done.returncode == 1, done.stderr
-    report = json.loads(done.stdout)
+    assert done.stdout.startswith("<!--")
+    assert 'failures="1"' in (tmp_path / "report.xml").read_text()
+    report = json.loads((tmp_path / "report.json").read_text())
     (check,) = report["checks"]
     assert (check["status"], check["metric"], check["artifact"]) == ("worse", "latency", "slow.tflite")
     assert check["low"] > 1.5
@@ -39,8 +44,8 @@ def test_a_slower_file_is_a_regression(run_bench: RunBench, tiny_tflite: Path, s
 def test_the_other_way_round_it_is_faster(run_bench: RunBench, tiny_tflite: Path, slow_tflite: Path) -> None:
     done = run_bench("compare", slow_tflite, tiny_tflite, *QUICK)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("faster")
-    assert "tiny.tflite, pair 1" in done.stderr.replace(" on local", "")
+    assert "faster: tiny.tflite on local, latency: " in done.stdout
+    assert "tiny.tflite on local, pair 1" in done.stderr
 
 
 def test_folders_are_compared_by_name(
@@ -52,8 +57,8 @@ def test_folders_are_compared_by_name(
     shutil.copy(tiny_onnx, tmp_path / "new" / "b.onnx")
     done = run_bench("compare", "old", "new", *QUICK, "--margin", "80%")
     assert done.returncode == 1, done.stderr
-    assert "no slower    a.tflite on local" in done.stdout
-    assert "changed      b.onnx: not in old" in done.stdout
+    assert "no slower: a.tflite on local, latency: " in done.stdout
+    assert "changed: b.onnx, presence: not in old" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -64,6 +69,10 @@ def test_folders_are_compared_by_name(
         (("tiny.tflite", "tiny.tflite", "--device", "nothing"), "unknown device 'nothing'"),
         (("tiny.tflite", "tiny.tflite", "--margin", "3"), "expected a share between 0 and 1"),
         (("tiny.tflite", "tiny.tflite", "-d", "qemu:cortex-a76", "-t", "2"), "one thread"),
+        (
+            ("tiny.tflite", "tiny.tflite", "-d", "qemu-system:cortex-a76", "--no-setup"),
+            "compare on qemu:CORE",
+        ),
     ],
 )
 def test_whatever_cannot_be_compared_ends_with_2(
@@ -83,5 +92,5 @@ def test_instructions_are_compared_exactly(run_bench: RunBench, tiny_tflite: Pat
     assert "(+0.00%)" in same.stdout
     slower = run_bench("compare", tiny_tflite, slow_tflite, *core)
     assert slower.returncode == 1, slower.stderr
-    assert slower.stdout.startswith("slower")
+    assert "slower: slow.tflite on cortex-a76 (emulated), instructions: " in slower.stdout
     assert " M simd_" in slower.stdout
