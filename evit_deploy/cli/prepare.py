@@ -1,4 +1,4 @@
-"""Setting up the emulator from a command, on first use or ahead of time."""
+"""What a command does before it measures: set up the emulator, let boards say what takes time."""
 
 from __future__ import annotations
 
@@ -17,6 +17,15 @@ def prepare_emulator(devices: Sequence[Device], reporter: Reporter, *, allowed: 
 
     if allowed and any(device.emulated for device in devices) and find_emulator() is None:
         set_up_emulator(reporter, mirror=None)
+
+
+def prepare_boards(devices: Sequence[Device], reporter: Reporter) -> None:
+    """Have boards say what takes time before a launch: copying graphs and, at first contact, wheels."""
+    from evit_deploy.devices.board import BoardDevice
+
+    for device in devices:
+        if isinstance(device, BoardDevice):
+            device.say = reporter.say
 
 
 def set_up_emulator(reporter: Reporter, mirror: str | None) -> None:
