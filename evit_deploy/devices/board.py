@@ -30,6 +30,8 @@ from evit_deploy.devices.link import Link, last_line
 from evit_deploy.errors import Exit, SetupError, UserError
 from evit_deploy.lock import Owner
 
+# What is copied without a word: an operator of a profile, of which there may be a hundred.
+_TAKES_TIME_BYTES = 1 << 20
 PRIVATE, SYSTEM = "private", "system"
 ENVIRONMENT_VARIABLE, PYTHON_VARIABLE = "EVIT_BOARD_ENVIRONMENT", "EVIT_BOARD_PYTHON"
 
@@ -147,7 +149,8 @@ class BoardDevice(Device):
         keeper = self._opened()
         shared = f"files/{sha256_of(path)}{path.suffix}"
         if not keeper.has(shared):
-            self.say(f"copying {path.name} to {self.label}")
+            if path.stat().st_size >= _TAKES_TIME_BYTES:
+                self.say(f"copying {path.name} to {self.label}")
             keeper.send(path, shared, here=False)
         name = f"{keeper.place['folder']}/{shared}"
         self._names[name] = path
@@ -187,9 +190,10 @@ class BoardDevice(Device):
         assert self._python is not None
         # -S: the private environment is all there is besides the standard library.
         private = self._environment["kind"] == PRIVATE
-        flags, paths = (["-S"], {"PYTHONPATH": self._environment["path"]}) if private else ([], {})
-        command = [self._python.path, *flags, AGENT_FILE, *arguments]
-        environment = {**AGENT_ENVIRONMENT, **paths}
+        # It is ours: there bytecode may be written, or each launch would compile numpy anew.
+        own = {"PYTHONPATH": self._environment.get("path", ""), "PYTHONDONTWRITEBYTECODE": ""}
+        command = [self._python.path, *(["-S"] if private else []), AGENT_FILE, *arguments]
+        environment = {**AGENT_ENVIRONMENT, **(own if private else {})}
         return self._opened().ask({"do": what, "command": command, "environment": environment, **more})
 
     def _find_environment(self) -> dict[str, Any]:
