@@ -35,7 +35,7 @@ class EmulatedBoard:
         """The processes whose command line has `part` in it."""
         return [pid for pid, line in self.processes().items() if part in line]
 
-    def wait_for(self, part: str, *, gone: bool = False, seconds: float = 60) -> list[int]:
+    def wait_for(self, part: str, *, gone: bool = False, seconds: float = 240) -> list[int]:
         """Wait until such a process is there, or until none is."""
         end = time.monotonic() + seconds
         while bool(found := self.pids_of(part)) == gone:
