@@ -25,3 +25,11 @@ def test_says_how_far_the_agent_is_from_a_bare_loop(request: pytest.FixtureReque
     shown = re.search(r"agent [\d.]+ us, bare loop [\d.]+ us: ([+-][\d.]+)%", done.stdout)
     assert shown is not None, done.stderr
     assert (abs(float(shown[1])) > 2) == bool(done.returncode)
+
+
+def test_without_an_artifact_it_takes_graphs_of_its_own() -> None:
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run([*COMMAND, "--seconds", "0.1"], env=environment, capture_output=True, text=True)
+    lines = done.stdout.splitlines()
+    assert [line.split()[0] for line in lines] == [f"builtin-conv-{size}.onnx" for size in (2, 8, 32)]
+    assert done.stderr == ""
