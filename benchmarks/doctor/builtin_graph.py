@@ -2,8 +2,8 @@
 
     image (1, 32, S, S) -> [Conv 3x3, 32 -> 32; Relu] x 6 -> features (1, 32, S, S), float32, NCHW
 
-173 M multiply-accumulates at S = 56: long enough for a clock, short enough for an emulator. Written as protocol
-buffers by hand, since the package onnx is for exporting only. Same bytes everywhere.
+173 M multiply-accumulates at S = 56: long enough for a clock, short enough for an emulator. Written as
+protocol buffers by hand, since the package onnx is for exporting only. Same bytes everywhere.
 """
 
 from __future__ import annotations

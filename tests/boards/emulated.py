@@ -64,4 +64,6 @@ def require_namespaces(*tools: str) -> None:
     trial = [*namespaces(), "-c", "mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc"]
     done = subprocess.run(trial, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        pytest.skip(f"a board cannot be started: no binfmt_misc in a user namespace: {done.stderr.strip()}")
+        pytest.skip(
+            f"a board cannot be started: no user namespace with its own binfmt_misc: {done.stderr.strip()}"
+        )
