@@ -27,9 +27,10 @@ def test_says_how_far_the_agent_is_from_a_bare_loop(request: pytest.FixtureReque
     assert (abs(float(shown[1])) > 2) == bool(done.returncode)
 
 
-def test_without_an_artifact_it_takes_graphs_of_its_own() -> None:
+def test_without_an_artifact_as_the_page_shows_it() -> None:
+    page = (REPOSITORY / "docs/devices.md").read_text(encoding="utf-8")
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     done = subprocess.run([*COMMAND, "--seconds", "0.1"], env=environment, capture_output=True, text=True)
-    lines = done.stdout.splitlines()
-    assert [line.split()[0] for line in lines] == [f"builtin-conv-{size}.onnx" for size in (2, 8, 32)]
     assert done.stderr == ""
+    names = [line.split()[0] for line in done.stdout.splitlines()]
+    assert names == re.findall(r"^    (builtin-conv-\d+.onnx) on core", page, re.M)

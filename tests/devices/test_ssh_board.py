@@ -60,6 +60,8 @@ def test_first_contact_makes_an_environment_that_the_second_finds(
     second = result_of(again)
     assert "copying" not in again.stderr
     assert board.sh(f"cd {HOME}; ls environments files runs") == made
+    # Bytecode stays there, so that later launches start sooner.
+    assert board.sh(f"ls -d {HOME}/environments/*/numpy/__pycache__")
     facts = first["devices"][board.label]
     assert facts["environment"] == second["devices"][board.label]["environment"]
     assert (facts["machine"], facts["target"], facts["libc"]) == ("aarch64", board.name, "glibc 2.36")
