@@ -25,7 +25,7 @@ check: $(VENV)/.installed  ## exactly what CI runs
 test-slow: $(VENV)/.installed  ## every model variant in both formats, the emulated board; about an hour
 	$(PYTEST) -m slow
 
-test-boards: $(VENV)/.installed  ## ssh and adb against emulated boards; ten minutes
+test-boards: $(VENV)/.installed  ## longer runs on emulated boards over ssh and adb; five minutes
 	$(PYTEST) -m boards
 
 test-tensorflow: $(VENV)/.installed  ## TensorFlow's interpreter as a second opinion; installs TensorFlow

@@ -10,6 +10,7 @@ import base64
 import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +20,17 @@ from evit_deploy.benchmarks.samples import Samples
 from evit_deploy.runtimes import RuntimeOptions, open_runner
 from evit_deploy.runtimes.ort_profile import ProfilingRunner
 
-# An operator's graph runs as it was cut: optimised again, it would be another operator.
-_AS_IT_IS = RuntimeOptions(ort_optimization="disabled")
-
 
 def profile_pass(job: Mapping[str, Any]) -> dict[str, Any]:
     """Run an ONNX graph under the profiler; `runs_ns` are the runs without it, to tell what it costs.
 
-    Job: graph, check, seed, threads, warmup_runs, runs.
+    Job: graph, check, seed, threads, options, warmup_runs, runs.
     """
     check = job["check"]
     samples = Samples(None if check is None else Path(check), job["seed"])
     path = Path(job["graph"])
-    with open_runner(path, threads=job["threads"]) as plain:
+    options = RuntimeOptions(**job["options"])
+    with open_runner(path, threads=job["threads"], options=options) as plain:
         call = plain.bind(samples.feeds(plain))
         unprofiled = _samples(call, job["warmup_runs"], job["runs"])
     with tempfile.TemporaryDirectory(dir=".") as folder:
@@ -39,13 +38,14 @@ def profile_pass(job: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _profiled(job: Mapping[str, Any], path: Path, samples: Samples, folder: Path) -> dict[str, Any]:
-    with ProfilingRunner(path, folder, threads=job["threads"]) as runner:
+    options = RuntimeOptions(**job["options"])
+    with ProfilingRunner(path, folder, threads=job["threads"], options=options) as runner:
         call = runner.bind(samples.feeds(runner))
         _samples(call, job["warmup_runs"], job["runs"])
         runs = runner.end_profiling()[-job["runs"] :]
         structure = base64.b64encode(runner.structure()).decode("ascii")
     return {
-        "runtime": {"name": runner.name, "version": runner.version},
+        "runtime": {"name": runner.name, "version": runner.version, "options": job["options"]},
         "profiled": runs,
         "structure": structure,
     }
@@ -54,17 +54,19 @@ def _profiled(job: Mapping[str, Any], path: Path, samples: Samples, folder: Path
 def operators_pass(job: Mapping[str, Any]) -> dict[str, Any]:
     """Run each graph alone.
 
-    Job: graphs, seed, threads, interpreter, warmup_runs, runs, seconds, mark. With `mark`, region i + 1 is
-    one run of graph i, and region 0 is empty; else `samples_ns` has `runs` samples of each, fewer where they
-    would take longer than `seconds`.
+    Job: graphs, seed, threads, interpreter, options, warmup_runs, runs, seconds, mark. With `mark`, region
+    i + 1 is one run of graph i, and region 0 is empty; else `samples_ns` has `runs` samples of each, fewer
+    where they would take longer than `seconds`.
     """
     samples_ns = [_operator(job, index, Path(path)) for index, path in enumerate(job["graphs"])]
     return {"samples_ns": samples_ns}
 
 
 def _operator(job: Mapping[str, Any], index: int, path: Path) -> list[int]:
+    # An operator's graph runs as it was cut: optimised again, it would be another operator.
+    as_it_is = replace(RuntimeOptions(**job["options"]), ort_optimization="disabled")
     with open_runner(
-        path, interpreter=job["interpreter"], threads=job["threads"], options=_AS_IT_IS
+        path, interpreter=job["interpreter"], threads=job["threads"], options=as_it_is
     ) as runner:
         call = runner.bind(Samples(None, job["seed"]).feeds(runner))
         call()

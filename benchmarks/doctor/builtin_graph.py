@@ -1,9 +1,9 @@
 """A small graph to measure where there is no artifact: ONNX, some milliseconds, made here from nothing.
 
-    image (1, 32, 56, 56) -> [Conv 3x3, 32 -> 32; Relu] x 6 -> features (1, 32, 56, 56), float32, NCHW
+    image (1, 32, S, S) -> [Conv 3x3, 32 -> 32; Relu] x 6 -> features (1, 32, S, S), float32, NCHW
 
-173 M multiply-accumulates: long enough for a clock, short enough for an emulator. Written as protocol buffers
-by hand, since the package onnx is for exporting only. Same bytes everywhere.
+173 M multiply-accumulates at S = 56: long enough for a clock, short enough for an emulator. Written as
+protocol buffers by hand, since the package onnx is for exporting only. Same bytes everywhere.
 """
 
 from __future__ import annotations
@@ -15,14 +15,13 @@ from numpy.typing import NDArray
 
 NAME = "builtin-conv.onnx"
 _CHANNELS, _SIZE, _LAYERS = 32, 56, 6
-_SHAPE = (1, _CHANNELS, _SIZE, _SIZE)
 _OPSET, _IR_VERSION = 17, 8
 # Values of enums in onnx.proto.
 _FLOAT, _INTS = 1, 7
 
 
-def builtin_graph() -> bytes:
-    """The content of the file."""
+def builtin_graph(size: int = _SIZE) -> bytes:
+    """The content of the file; `size` is the image's height and width."""
     names = ["image", *(f"active{n}" for n in range(1, _LAYERS)), "features"]
     nodes = [_layer(n, names[n], names[n + 1]) for n in range(_LAYERS)]
     graph = b"".join(
@@ -30,8 +29,8 @@ def builtin_graph() -> bytes:
             *nodes,
             _text(2, "builtin"),
             *(_field(5, _weight(f"weight{n}", seed=n)) for n in range(_LAYERS)),
-            _field(11, _value("image")),
-            _field(12, _value("features")),
+            _field(11, _value("image", size)),
+            _field(12, _value("features", size)),
         ]
     )
     opset = _text(1, "") + _number(2, _OPSET)
@@ -68,8 +67,8 @@ def _mixed(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return mixed
 
 
-def _value(name: str) -> bytes:
-    dims = b"".join(_field(1, _number(1, length)) for length in _SHAPE)
+def _value(name: str, size: int) -> bytes:
+    dims = b"".join(_field(1, _number(1, length)) for length in (1, _CHANNELS, size, size))
     return _text(1, name) + _field(2, _field(1, _number(1, _FLOAT) + _field(2, dims)))
 
 

@@ -62,7 +62,7 @@ def _noise(noise: Noise, graph: str) -> list[str]:
     rough = "; a first look, run it without --quick" if noise.pairs < _ROUGH_PAIRS else ""
     return [
         f"{graph} against itself, {noise.pairs} pairs of launches{rough}:",
-        _figure("median", f"{noise.median_ns / 1e6:.3g} ms"),
+        _figure("median", f"{_three_digits(noise.median_ns / 1e6)} ms"),
         _figure("within a launch", f"{noise.within:.2%}  (p90 - p10) / median"),
         _figure("between launches", f"{noise.between:.2%}  standard deviation of their medians"),
         _figure("within a pair", f"{noise.pair:.2%}  standard deviation of B / A"),
@@ -102,6 +102,10 @@ def _repeatability(repeatability: Repeatability, graph: str) -> list[str]:
         f"{graph}, {len(repeatability.times_ns)} launches: {verdict}",
         _figure("instruction time", f"{times} ns  ({repeatability.spread:.4%} apart)"),
     ]
+
+
+def _three_digits(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _figure(name: str, value: str) -> str:

@@ -3,14 +3,16 @@
     <cache>/operators/<key>.json    {class: instructions}, of one run of the operator's graph and its call
 
 The key is a hash of the operator's graph, of the emulator (its folder's name stands for the counter and for
-the runtimes' versions) and of the core.
+the runtimes' versions), of the core and of what the runtime was told.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from evit_deploy.artifact import to_json, write_atomically
 from evit_deploy.devices.emulator import cache_folder, emulator_folder
@@ -20,9 +22,10 @@ Classes = dict[str, int]
 _VERSION = 1
 
 
-def operator_key(graph: bytes, device: str) -> str:
-    """What an operator's count is kept under."""
-    parts = (str(_VERSION), emulator_folder().name, device, hashlib.sha256(graph).hexdigest())
+def operator_key(graph: bytes, device: str, told: Mapping[str, Any]) -> str:
+    """What an operator's count is kept under; `told` are the options of its runtime."""
+    parts = [str(_VERSION), emulator_folder().name, device, hashlib.sha256(graph).hexdigest()]
+    parts += [f"{name}={value}" for name, value in sorted(told.items())]
     return hashlib.sha256("/".join(parts).encode()).hexdigest()[:32]
 
 

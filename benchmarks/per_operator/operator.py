@@ -4,6 +4,7 @@ The ideal of an operator is the number of vector instructions that do nothing bu
 
     float   MACs / 4    (FMLA, four float32 to a register)
     int8    MACs / 16   (SDOT, four sums of four products)
+    float16 MACs / 8    (FMLA, eight to a register; where the runtime is told to compute in it)
 
 An operator that multiplies nothing has no ideal; its instructions per output element tell the same.
 """
@@ -14,7 +15,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-FLOAT_LANES, INT8_LANES = 4, 16
+FLOAT_LANES, FLOAT16_LANES, INT8_LANES = 4, 8, 16
 UNKNOWN_STAGE = "(unknown)"
 # Parts of a module path that only hold other modules; TFLite's tensor names leave them out.
 _STAGES, _HOLDER = "stages", "op_list"
@@ -35,6 +36,7 @@ class Operator:
     output_elements: int
     macs: int
     int8: bool = False
+    float16: bool = False
 
     @property
     def stage(self) -> str:
@@ -44,7 +46,8 @@ class Operator:
     @property
     def ideal(self) -> float | None:
         """Instructions; None where there is nothing to multiply."""
-        return self.macs / (INT8_LANES if self.int8 else FLOAT_LANES) if self.macs else None
+        lanes = INT8_LANES if self.int8 else FLOAT16_LANES if self.float16 else FLOAT_LANES
+        return self.macs / lanes if self.macs else None
 
 
 def stage_of(module: str) -> str:

@@ -43,7 +43,7 @@ class Profile:
     artifact: str
     sha256: str
     device: str
-    runtime: Mapping[str, str]
+    runtime: Mapping[str, Any]
     unit: str
     how: str
     whole: float

@@ -14,7 +14,7 @@ import base64
 import statistics
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ from evit_deploy.benchmarks.per_operator.result import (
 from evit_deploy.benchmarks.per_operator.tflite_operators import TfliteGraph
 from evit_deploy.benchmarks.summary import inference_counts
 from evit_deploy.devices import Device
+from evit_deploy.runtimes.options import DEFAULTS, RuntimeOptions, options_for
 
 Say = Callable[[str], None]
 
@@ -46,6 +47,7 @@ class ProfilePlan:
     threads: int = 1
     cores: str = "auto"
     interpreter: str = "auto"
+    options: RuntimeOptions = DEFAULTS
     warmup_runs: int = 5
     runs: int = 30
     seconds: float = 1.0
@@ -80,6 +82,7 @@ class _Session:
 
     def __init__(self, path: Path, device: Device, plan: ProfilePlan, say: Say) -> None:
         self._path, self._device, self._plan, self._say = path, device, plan, say
+        self._options = options_for(path, plan.options)
         check = check_path(path)
         self._graph = device.push(path)
         self._check = device.push(check) if check.is_file() else None
@@ -105,6 +108,8 @@ class _Session:
 
     def tflite(self) -> dict[str, Any]:
         graph = TfliteGraph(self._path)
+        if self._options.get("fp16"):
+            graph.operators = [replace(operator, float16=True) for operator in graph.operators]
         if self._device.emulated:
             return self._counted(graph, None)
         self._say("the whole graph")
@@ -123,7 +128,7 @@ class _Session:
             "costs": _timed_alone(graph.operators, [samples.get(c, []) if c else [] for c in alone], call),
         }
 
-    def _counted(self, graph: OnnxGraph | TfliteGraph, runtime: Mapping[str, str] | None) -> dict[str, Any]:
+    def _counted(self, graph: OnnxGraph | TfliteGraph, runtime: Mapping[str, Any] | None) -> dict[str, Any]:
         self._say("the whole graph, counted")
         whole = self._launch("count")
         alone = [graph.alone(i) for i in range(len(graph.operators))]
@@ -144,7 +149,8 @@ class _Session:
 
     def _counts(self, graphs: Sequence[bytes]) -> dict[bytes, Classes]:
         """Instructions of one run of each graph and its call; from the cache as far as it has them."""
-        keys = {content: operator_key(content, self._device.name) for content in dict.fromkeys(graphs)}
+        device, told = self._device.name, self._options
+        keys = {content: operator_key(content, device, told) for content in dict.fromkeys(graphs)}
         known = {content: cached_count(key) for content, key in keys.items()}
         missing = [content for content, count in known.items() if count is None]
         self._say(f"{len(keys)} distinct operators alone, {len(keys) - len(missing)} of them known")
@@ -165,7 +171,7 @@ class _Session:
             return self._launch("operators", graphs=names, mark=mark)
 
     def _launch(self, mode: str, **values: Any) -> dict[str, Any]:
-        job = {**asdict(self._plan), "graph": self._graph, "check": self._check, "options": {}}
+        job = {**asdict(self._plan), "graph": self._graph, "check": self._check, "options": self._options}
         return self._device.run_agent({**job, **values, "mode": mode})
 
 

@@ -22,24 +22,25 @@ from evit_deploy.cli.bench_profile import profile as profile_command
 from evit_deploy.cli.bench_report import report
 from evit_deploy.cli.bench_store import store as store_command
 from evit_deploy.cli.common import DefaultGroup, Reporter, reporter_of, run_command, verbosity_options
-from evit_deploy.cli.device_choices import choose
-from evit_deploy.cli.prepare import prepare_emulator, set_up_board, set_up_emulator
+from evit_deploy.cli.device_choices import choose, refuse_for_emulated
+from evit_deploy.cli.prepare import prepare_boards, prepare_emulator, set_up_board, set_up_emulator
 from evit_deploy.cli.request import Request, resumed
-from evit_deploy.cli.runtime_options import runtime_options, runtime_options_of
+from evit_deploy.cli.runtime_options import INTERPRETERS, runtime_options, runtime_options_of
 from evit_deploy.cli.store_options import check_store, keep_result, label_option
-from evit_deploy.errors import Exit, UserError
+from evit_deploy.errors import UserError
 
 if TYPE_CHECKING:
     from evit_deploy.benchmarks.measure import Plan
     from evit_deploy.benchmarks.predict import Prediction
     from evit_deploy.benchmarks.results import Result
-    from evit_deploy.devices import Device
-
-# The keys of runtimes.INTERPRETERS; written out since importing them would cost --help its quick answer.
-INTERPRETERS = ("auto", "litert", "tflite_runtime", "tensorflow")
 
 
-@click.group(cls=DefaultGroup, default="run", context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=DefaultGroup,
+    default="run",
+    instead={"--profile": "profile"},
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, prog_name="evit-bench")
 def bench() -> None:
     """Measure ONNX and TFLite files on ARM CPUs, or count their instructions where there is none.
@@ -77,6 +78,9 @@ def bench() -> None:
 )
 @click.option("--store", type=click.Path(path_type=Path), metavar="FILE", help="Also keep it in this store.")
 @label_option
+@click.option(
+    "--profile", is_flag=True, expose_value=False, help="Operator by operator: see 'evit-bench profile'."
+)
 @click.option("--json", "as_json", is_flag=True, help="The result on stdout instead of tables.")
 @click.option("--no-setup", is_flag=True, help="Fail rather than set up the emulator on first use.")
 @click.option("--no-wait", is_flag=True, help="Fail rather than wait for another benchmark on the device.")
@@ -194,22 +198,9 @@ def _request(
     paths = list(artifacts) or find_artifacts()
     devices = resolve_all(names or (ARM_CPU,))
     threads, cores = choose(devices, threads, cores)
-    _refuse_for_emulated(devices, threads, cores)
+    refuse_for_emulated(devices, threads, cores)
     refuse_unused(plan.options, paths)
     return Request(paths, devices, replace(plan, threads=threads, cores=cores))
-
-
-def _refuse_for_emulated(devices: list[Device], threads: int, cores: str) -> None:
-    """Refuse options that an emulated device cannot obey, before anything is measured."""
-    emulated = [device.label for device in devices if device.emulated]
-    if emulated and threads != 1:
-        raise UserError(
-            f"--threads {threads}: {emulated[0]}: instructions can be counted for one thread only, since "
-            "waiting threads spin; use --threads 1, or another --device",
-            Exit.DEVICE,
-        )
-    if len(emulated) == len(devices) and cores != "auto":
-        raise UserError(f"--cores {cores}: {emulated[0]}: one emulated core is all there is", Exit.DEVICE)
 
 
 def _check_chart(chart: Path) -> None:
@@ -232,13 +223,9 @@ def _measure(request: Request, output: Path | None, reporter: Reporter, *, wait:
     """Measure; what there is when that is interrupted goes to a file all the same."""
     from evit_deploy.benchmarks.measure import measure
     from evit_deploy.benchmarks.results import write_result
-    from evit_deploy.devices.adb_device import AdbDevice
-    from evit_deploy.devices.board import BoardDevice
 
     devices = request.devices
-    for device in devices:
-        if isinstance(device, (AdbDevice, BoardDevice)):
-            device.say = reporter.say
+    prepare_boards(devices, reporter)
 
     def keep(partial: Result) -> None:
         path = output or request.file or _default_output(partial)

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 
 import click
 
-from evit_deploy.cli.common import reporter_of, verbosity_options
-from evit_deploy.errors import EvitError
+from evit_deploy.cli.common import Reporter, reporter_of, verbosity_options
+from evit_deploy.errors import EvitError, Exit, UserError
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,19 @@ class Listed:
 
 
 @click.command()
+@click.option("--prune", metavar="NAME", help="Instead: remove what boards no longer need of ours.")
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 @verbosity_options
-def devices(as_json: bool, quiet: bool, verbose: bool) -> None:
-    """List the devices: built in, in evit.toml, attached; what "arm-cpu" means here; and what answers."""
-    reporter_of(quiet, verbose)
+def devices(prune: str | None, as_json: bool, quiet: bool, verbose: bool) -> None:
+    """List the devices: built in, in evit.toml, attached; what "arm-cpu" means here; and what answers.
+
+    --prune NAME removes from a board the graphs and environments that earlier runs copied there, but for the
+    environment that this machine would use now.
+    """
+    reporter = reporter_of(quiet, verbose)
+    if prune is not None:
+        _prune(prune, reporter)
+        return
     listed = list_devices()
     if as_json:
         click.echo(json.dumps([asdict(device) for device in listed], sort_keys=True))
@@ -57,6 +65,26 @@ def list_devices() -> list[Listed]:
     names += [(f"adb:{serial}", f"adb:{serial}", "attached") for serial in attached_devices()]
     with ThreadPoolExecutor(max_workers=len(names)) as pool:
         return list(pool.map(_ask, names))
+
+
+def _prune(name: str, reporter: Reporter) -> None:
+    """Remove and say so.
+
+    Raises:
+        UserError: it is no device on which we leave anything.
+        SetupError: it cannot be reached, or a benchmark is in progress there.
+    """
+    from evit_deploy.devices import resolve_all
+    from evit_deploy.devices.board import BoardDevice
+
+    for device in resolve_all([name]):
+        if not isinstance(device, BoardDevice):
+            raise UserError(
+                f"--prune {name}: the agent's environments are on boards only (ssh://, adb: with Python)",
+                Exit.DEVICE,
+            )
+        pruned = device.prune()
+        reporter.say(f"{device.label}: removed {pruned.count}, {pruned.size_bytes / 1e6:.0f} MB")
 
 
 def _ask(named: tuple[str, str, str]) -> Listed:

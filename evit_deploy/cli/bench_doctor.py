@@ -10,6 +10,7 @@ import click
 
 from evit_deploy.cli.common import reporter_of, verbosity_options
 from evit_deploy.cli.device_choices import choose
+from evit_deploy.cli.prepare import prepare_boards
 
 
 @click.command()
@@ -46,6 +47,7 @@ def doctor(
     reporter = reporter_of(quiet, verbose)
     devices = resolve_all(names or (ARM_CPU,))
     threads, cores = choose(devices, threads, cores)
+    prepare_boards(devices, reporter)
     plan = replace(BRIEF if quick else FULL, threads=threads, cores=cores)
     steps = sum(1 + plan.steps([device], 1 if device.emulated else 2) for device in devices)
     with reporter.progress("examining", steps) as step:

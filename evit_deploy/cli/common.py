@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
@@ -158,11 +158,16 @@ class DefaultGroup(click.Group):
     """A group whose first word need not be a command: then the command named `default` takes all words.
 
     `evit-bench x.onnx` runs `evit-bench run x.onnx`. The help of the group shows the options of the default.
+    `instead` maps a flag of the default command to the command that takes all other words in its place:
+    `evit-bench x.onnx --profile` runs `evit-bench profile x.onnx`.
     """
 
-    def __init__(self, *args: Any, default: str, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, default: str, instead: Mapping[str, str] | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.default = default
+        self.instead = dict(instead or {})
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put the default command's name in front where the words do not begin with a command's."""
@@ -170,7 +175,14 @@ class DefaultGroup(click.Group):
         completing = ctx.resilient_parsing and not args
         if not completing and (not args or args[0] not in own):
             args = [self.default, *args]
-        return super().parse_args(ctx, args)
+        return super().parse_args(ctx, self._redirected(args))
+
+    def _redirected(self, args: list[str]) -> list[str]:
+        options = args[: args.index("--")] if "--" in args else args
+        for flag, command in self.instead.items():
+            if args[:1] == [self.default] and flag in options:
+                args = [command, *(word for word in args[1:] if word != flag)]
+        return args
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Both ways of calling."""

@@ -25,6 +25,23 @@ def choose(devices: Sequence[Device], threads: int | None, cores: str | None) ->
     )
 
 
+def refuse_for_emulated(devices: Sequence[Device], threads: int, cores: str) -> None:
+    """Refuse options that an emulated device cannot obey, before anything is measured.
+
+    Raises:
+        UserError: there is one.
+    """
+    emulated = [device.label for device in devices if device.emulated]
+    if emulated and threads != 1:
+        raise UserError(
+            f"--threads {threads}: {emulated[0]}: instructions can be counted for one thread only, since "
+            "waiting threads spin; use --threads 1, or another --device",
+            Exit.DEVICE,
+        )
+    if len(emulated) == len(devices) and cores != "auto":
+        raise UserError(f"--cores {cores}: {emulated[0]}: one emulated core is all there is", Exit.DEVICE)
+
+
 def _one(devices: Sequence[Device], key: str, default: Any) -> Any:
     values = {device.label: device.choices.get(key, default) for device in devices}
     if len(set(values.values())) > 1:

@@ -1,4 +1,4 @@
-"""Setting up the emulator, or the emulated board, from a command: on first use or ahead of time."""
+"""What a command does before it measures: set up emulators, let boards say what takes time."""
 
 from __future__ import annotations
 
@@ -22,6 +22,16 @@ def prepare_emulator(devices: Sequence[Device], reporter: Reporter, *, allowed: 
         set_up_emulator(reporter, mirror=None)
     if allowed and INSTRUCTION_TIME in figures and find_system() is None:
         set_up_board(reporter, mirror=None)
+
+
+def prepare_boards(devices: Sequence[Device], reporter: Reporter) -> None:
+    """Have boards say what takes time before a launch: copying graphs and, at first contact, wheels."""
+    from evit_deploy.devices.adb_device import AdbDevice
+    from evit_deploy.devices.board import BoardDevice
+
+    for device in devices:
+        if isinstance(device, (AdbDevice, BoardDevice)):
+            device.say = reporter.say
 
 
 def set_up_emulator(reporter: Reporter, mirror: str | None) -> None:

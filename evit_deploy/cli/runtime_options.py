@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-# Those of runtimes.options; written out since importing them would cost --help its quick answer.
+# Those of runtimes.INTERPRETERS and runtimes.options; written out since importing them would cost --help its
+# quick answer.
+INTERPRETERS = ("auto", "litert", "tflite_runtime", "tensorflow")
 OPTIMIZATIONS = ("disabled", "basic", "extended", "all")
 _SWITCH = click.Choice(("on", "off"))
 _OPTIONS = (

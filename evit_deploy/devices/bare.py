@@ -56,10 +56,7 @@ class BareDevice(Device):
 
     def reach(self) -> None:
         """See `Device.reach`."""
-        try:
-            self._link.open()
-        finally:
-            self._link.close()
+        self._link.reach()
 
     def close(self) -> None:
         """See `Device.close`."""

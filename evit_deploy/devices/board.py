@@ -23,13 +23,15 @@ from evit_deploy.devices.base import (
     unpack_answer,
 )
 from evit_deploy.devices.board_python import BoardPython, describe_python, find_python, installed_packages
-from evit_deploy.devices.board_wheels import Say, fetch_wheels
+from evit_deploy.devices.board_wheels import Say, fetch_wheels, fetched_wheels
 from evit_deploy.devices.keeper import Keeper
 from evit_deploy.devices.launch import agent_died
 from evit_deploy.devices.link import Link, last_line
 from evit_deploy.errors import Exit, SetupError, UserError
 from evit_deploy.lock import Owner
 
+# What is copied without a word: an operator of a profile, of which there may be a hundred.
+_TAKES_TIME_BYTES = 1 << 20
 PRIVATE, SYSTEM = "private", "system"
 ENVIRONMENT_VARIABLE, PYTHON_VARIABLE = "EVIT_BOARD_ENVIRONMENT", "EVIT_BOARD_PYTHON"
 
@@ -51,6 +53,14 @@ class BoardSettings:
     def __post_init__(self) -> None:
         if self.environment not in (PRIVATE, SYSTEM):
             raise UserError(f"environment '{self.environment}': expected {PRIVATE} or {SYSTEM}", Exit.DEVICE)
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """How many environments and files were removed, and their bytes."""
+
+    count: int
+    size_bytes: int
 
 
 def settings_from_environment() -> BoardSettings:
@@ -88,21 +98,21 @@ class BoardDevice(Device):
     def open(self) -> None:
         """See `Device.open`. Makes the board's environment if it is not there."""
         try:
-            self._link.open()
-            path = find_python(self._link, self._settings.python)
-            self._keeper = Keeper(self._link, path)
-            self._python = describe_python(self._link, path, self._keeper.place)
+            self._connect()
             self._environment = self._find_environment()
         except BaseException:
             self.close()
             raise
 
+    def _connect(self) -> None:
+        self._link.open()
+        path = find_python(self._link, self._settings.python)
+        self._keeper = Keeper(self._link, path)
+        self._python = describe_python(self._link, path, self._keeper.place)
+
     def reach(self) -> None:
         """See `Device.reach`. Log in and out; no environment is made."""
-        try:
-            self._link.open()
-        finally:
-            self._link.close()
+        self._link.reach()
 
     def close(self) -> None:
         """See `Device.close`. The board removes the run's folder itself, also where we cannot ask for it."""
@@ -113,12 +123,34 @@ class BoardDevice(Device):
         finally:
             self._link.close()
 
+    def prune(self) -> Pruned:
+        """Remove graphs and environments from the board, but for the one that this machine would use now.
+
+        The device is closed before and after.
+
+        Raises:
+            SetupError: see `open`; or a benchmark is in progress there.
+        """
+        try:
+            self._connect()
+            assert self._python is not None
+            wheels = None if self._settings.environment == SYSTEM else fetched_wheels(self._python)
+            reply = self._opened().ask({"do": "prune", "keep": None if wheels is None else wheels.key})
+        finally:
+            self.close()
+        if reply["busy"]:
+            raise SetupError(
+                f"{self.label}: a benchmark is in progress there; nothing was removed", Exit.BUSY
+            )
+        return Pruned(reply["removed"], reply["bytes"])
+
     def push(self, path: Path) -> str:
         """See `Device.push`. Named by its content, and not sent where it is there already."""
         keeper = self._opened()
         shared = f"files/{sha256_of(path)}{path.suffix}"
         if not keeper.has(shared):
-            self.say(f"copying {path.name} to {self.label}")
+            if path.stat().st_size >= _TAKES_TIME_BYTES:
+                self.say(f"copying {path.name} to {self.label}")
             keeper.send(path, shared, here=False)
         name = f"{keeper.place['folder']}/{shared}"
         self._names[name] = path
@@ -162,9 +194,10 @@ class BoardDevice(Device):
         assert self._python is not None
         # -S: the private environment is all there is besides the standard library.
         private = self._environment["kind"] == PRIVATE
-        flags, paths = (["-S"], {"PYTHONPATH": self._environment["path"]}) if private else ([], {})
-        command = [self._python.path, *flags, AGENT_FILE, *arguments]
-        environment = {**AGENT_ENVIRONMENT, **paths}
+        # It is ours: there bytecode may be written, or each launch would compile numpy anew.
+        own = {"PYTHONPATH": self._environment.get("path", ""), "PYTHONDONTWRITEBYTECODE": ""}
+        command = [self._python.path, *(["-S"] if private else []), AGENT_FILE, *arguments]
+        environment = {**AGENT_ENVIRONMENT, **(own if private else {})}
         return self._opened().ask({"do": what, "command": command, "environment": environment, **more})
 
     def _find_environment(self) -> dict[str, Any]:

@@ -49,10 +49,18 @@ def fetch_wheels(python: BoardPython, say: Say) -> Wheels:
     Raises:
         SetupError: there are none for that Python, or they cannot be fetched.
     """
-    final = _folder(python)
-    if not (final / "stamp.json").is_file():
-        _fetch(python, final, say)
-    return Wheels(final, json.loads((final / "stamp.json").read_text(encoding="utf-8")))
+    if fetched_wheels(python) is None:
+        _fetch(python, _folder(python), say)
+    wheels = fetched_wheels(python)
+    assert wheels is not None
+    return wheels
+
+
+def fetched_wheels(python: BoardPython) -> Wheels | None:
+    """Those that were fetched already; None where there are none."""
+    folder = _folder(python)
+    stamp = folder / "stamp.json"
+    return Wheels(folder, json.loads(stamp.read_text(encoding="utf-8"))) if stamp.is_file() else None
 
 
 def _folder(python: BoardPython) -> Path:

@@ -37,6 +37,17 @@ class Link(abc.ABC):
     def close(self) -> None:
         """Disconnect; does nothing where there is no connection."""
 
+    def reach(self) -> None:
+        """Connect and disconnect.
+
+        Raises:
+            SetupError: see `open`.
+        """
+        try:
+            self.open()
+        finally:
+            self.close()
+
     @abc.abstractmethod
     def command(self, remote: str) -> list[str]:
         """The command line, run here, that runs `remote` in the board's shell.

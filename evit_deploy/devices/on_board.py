@@ -29,7 +29,8 @@ import sys
 import tempfile
 import threading
 import zipfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -91,9 +92,7 @@ class Keeper:
         runs = self.folder / "runs"
         for part in (runs, self.folder / "files", self.folder / "environments"):
             part.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # One at a time, or a new run that is not locked yet would pass for an abandoned one.
-        with (self.folder / "gate").open("w") as gate:
-            fcntl.flock(gate, fcntl.LOCK_EX)
+        with self._gate():
             _remove_abandoned(runs)
             self.run = Path(tempfile.mkdtemp(dir=runs))
             # Open as long as this process lives, and no longer, however it ends.
@@ -148,6 +147,24 @@ class Keeper:
             if not final.is_dir():
                 raise
         return {}
+
+    def do_prune(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Remove all files, and all environments but the one called "keep"; nothing while others run here."""
+        found = [*(self.folder / "environments").iterdir(), *(self.folder / "files").iterdir()]
+        unused = [path for path in found if path.name != request["keep"]]
+        with self._gate():
+            _remove_abandoned(self.folder / "runs")
+            if any(run != self.run for run in (self.folder / "runs").iterdir()):
+                return {"busy": True}
+            sizes = [_remove(path) for path in unused]
+        return {"busy": False, "removed": len(sizes), "bytes": sum(sizes)}
+
+    @contextmanager
+    def _gate(self) -> Iterator[None]:
+        """One at a time, or a new run that is not locked yet would pass for an abandoned one."""
+        with (self.folder / "gate").open("w") as gate:
+            fcntl.flock(gate, fcntl.LOCK_EX)
+            yield
 
     def do_launch(self, request: dict[str, Any]) -> dict[str, Any]:
         """One process of the agent: how it ended, what it complained of, what it answered."""
@@ -249,6 +266,16 @@ def _remove_abandoned(runs: Path) -> None:
         with suppress(OSError), (run / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(run, ignore_errors=True)
+
+
+def _remove(path: Path) -> int:
+    """Remove a file or folder; the value is its bytes."""
+    size = sum(part.lstat().st_size for part in (path, *path.rglob("*")) if not part.is_dir())
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+    return size
 
 
 def _default_folder() -> Path:

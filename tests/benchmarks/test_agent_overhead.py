@@ -25,3 +25,12 @@ def test_says_how_far_the_agent_is_from_a_bare_loop(request: pytest.FixtureReque
     shown = re.search(r"agent [\d.]+ us, bare loop [\d.]+ us: ([+-][\d.]+)%", done.stdout)
     assert shown is not None, done.stderr
     assert (abs(float(shown[1])) > 2) == bool(done.returncode)
+
+
+def test_without_an_artifact_as_the_page_shows_it() -> None:
+    page = (REPOSITORY / "docs/devices.md").read_text(encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run([*COMMAND, "--seconds", "0.1"], env=environment, capture_output=True, text=True)
+    assert done.stderr == ""
+    names = [line.split()[0] for line in done.stdout.splitlines()]
+    assert names == re.findall(r"^    (builtin-conv-\d+.onnx) on core", page, re.M)

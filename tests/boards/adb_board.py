@@ -52,7 +52,7 @@ class AdbBoard(EmulatedBoard):
         environment = {**os.environ, **self.variables}
         command = [find_adb(), *arguments]
         done = subprocess.run(
-            command, env=environment, check=True, capture_output=True, text=True, timeout=60
+            command, env=environment, check=True, capture_output=True, text=True, timeout=240
         )
         return done.stdout
 
@@ -114,14 +114,14 @@ def _start(command: list[str], log: Path) -> subprocess.Popen[bytes]:
 
 
 def _wait_for(log: Path, text: str) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 120
     while text not in log.read_text(errors="replace"):
         assert time.monotonic() < end, f"the board is not up: {log.read_text(errors='replace')}"
         time.sleep(0.1)
 
 
 def _wait_for_device(board: AdbBoard) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 120
     while not (board.folder / "server").exists() or f"{FOUND}\tdevice" not in board.adb("devices"):
         assert time.monotonic() < end, f"no device: {(board.folder / 'server.log').read_text()}"
         time.sleep(0.1)

@@ -35,7 +35,7 @@ class EmulatedBoard:
         """The processes whose command line has `part` in it."""
         return [pid for pid, line in self.processes().items() if part in line]
 
-    def wait_for(self, part: str, *, gone: bool = False, seconds: float = 60) -> list[int]:
+    def wait_for(self, part: str, *, gone: bool = False, seconds: float = 240) -> list[int]:
         """Wait until such a process is there, or until none is."""
         end = time.monotonic() + seconds
         while bool(found := self.pids_of(part)) == gone:
@@ -64,4 +64,6 @@ def require_namespaces(*tools: str) -> None:
     trial = [*namespaces(), "-c", "mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc"]
     done = subprocess.run(trial, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        pytest.skip(f"a board cannot be started: no binfmt_misc in a user namespace: {done.stderr.strip()}")
+        pytest.skip(
+            f"a board cannot be started: no user namespace with its own binfmt_misc: {done.stderr.strip()}"
+        )

@@ -55,7 +55,7 @@ class SshBoard(EmulatedBoard):
     def sh(self, command: str) -> str:
         """What a command on the board prints."""
         ssh = ["ssh", "-F", str(self.folder / "config"), "-p", str(self.port), "board@127.0.0.1", command]
-        return subprocess.run(ssh, check=True, capture_output=True, text=True, timeout=60).stdout
+        return subprocess.run(ssh, check=True, capture_output=True, text=True, timeout=240).stdout
 
 
 @contextmanager
@@ -115,7 +115,7 @@ def _make_keys(folder: Path, port: int, variables: dict[str, str]) -> None:
 
 
 def _wait_until_up(board: SshBoard) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 120
     while True:
         with suppress(OSError), socket.create_connection(("127.0.0.1", board.port), timeout=5) as connection:
             if connection.recv(4) == b"SSH-":

@@ -71,7 +71,8 @@ def test_refuses_too_few_pairs(run_bench: RunBench, pairs: Path) -> None:
 @pytest.mark.timeout(600)
 def test_counts_and_measures(run_bench: RunBench, tmp_path: Path) -> None:
     graphs = [save_tiny_onnx(tmp_path / f"tiny-{batch}.onnx", batch) for batch in (4, 32, 128, 512)]
-    done = run_bench("calibrate", *graphs, "-d", "local", "--quick", "-o", "here.profile.json")
+    names = ("--device", "local", "--core", "cortex-a76", "-o", "here.profile.json")
+    done = run_bench("calibrate", *graphs, *names, "--quick")
     assert done.returncode == 0, done.stderr
     profile = json.loads((tmp_path / "here.profile.json").read_text())
     assert profile["conditions"]["runtime"] == "onnxruntime"

@@ -9,7 +9,7 @@ from evit_deploy.cli.common import NORMAL, QUIET, DefaultGroup, Reporter, run_co
 from evit_deploy.errors import Exit, UserError
 
 
-@click.group(cls=DefaultGroup, default="greet")
+@click.group(cls=DefaultGroup, default="greet", instead={"--other": "other"})
 def group() -> None:
     pass
 
@@ -26,8 +26,9 @@ def greet(names: tuple[str, ...], fail: bool, code: int) -> int:
 
 
 @group.command()
-def other() -> None:
-    click.echo("other")
+@click.argument("names", nargs=-1)
+def other(names: tuple[str, ...]) -> None:
+    click.echo(" ".join(("other", *names)))
 
 
 def exit_code(*arguments: str) -> int:
@@ -42,6 +43,14 @@ def test_first_word_that_is_no_command_goes_to_the_default(capsys: pytest.Captur
     assert exit_code() == 0
     assert exit_code("other") == 0
     assert capsys.readouterr().out == "hello you there\nhello \nother\n"
+
+
+def test_a_flag_of_the_default_may_choose_another_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code("you", "--other", "there") == 0
+    assert exit_code("greet", "--other") == 0
+    assert exit_code("--", "--other") == 0
+    assert capsys.readouterr().out == "other you there\nother\nhello --other\n"
+    assert exit_code("other", "--other") == Exit.USAGE
 
 
 def test_help_of_the_group_has_the_defaults_options(capsys: pytest.CaptureFixture[str]) -> None:

@@ -47,6 +47,14 @@ def test_devices_says_what_answers(run_bench: RunBench, lab: Path) -> None:
     assert lines[-1][-1] != "answers"
 
 
+def test_only_boards_can_be_pruned(run_bench: RunBench, lab: Path) -> None:
+    done = run_bench("devices", "--prune", "desk")
+    assert done.returncode == Exit.DEVICE
+    assert done.stderr.startswith("error: --prune desk: the agent's environments are on boards only")
+    done = run_bench("devices", "--prune", "gone")
+    assert done.returncode == Exit.UNREACHABLE
+
+
 def test_devices_for_machines(run_bench: RunBench, lab: Path) -> None:
     listed = {device["name"]: device for device in json.loads(run_bench("devices", "--json").stdout)}
     assert listed["desk"] == {

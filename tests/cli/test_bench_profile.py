@@ -50,6 +50,44 @@ def test_tables_and_file(run_bench: RunBench, tiny_onnx: Path, tmp_path: Path) -
     assert json.loads((tmp_path / "p.json").read_text())["artifact"] == "tiny.onnx"
 
 
+def test_a_flag_of_the_default_command_does_the_same(run_bench: RunBench, tiny_onnx: Path) -> None:
+    done = run_bench(tiny_onnx, "-d", "local", "--profile", "--json", "--ort-optimization", "disabled")
+    found = profiled(done)
+    assert found["runtime"]["options"] == {"ort_optimization": "disabled"}
+    assert {"Conv", "Relu", "ReduceMean"} <= {c["operator"]["kind"].split()[0] for c in found["costs"]}
+
+
+def test_several_artifacts(run_bench: RunBench, tiny_onnx: Path, tiny_tflite: Path) -> None:
+    several = ("--profile", tiny_onnx, tiny_tflite, "-d", "local")
+    done = run_bench(*several, "--xnnpack", "off", "--json")
+    assert done.returncode == 0, done.stderr
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [profile["artifact"] for profile in found] == ["tiny.onnx", "tiny.tflite"]
+    assert [profile["runtime"]["options"] for profile in found] == [{}, {"xnnpack": False}]
+    refused = run_bench(*several, "--trace", "t.json")
+    assert refused.returncode == Exit.USAGE
+    assert "--trace t.json: one profile a file, and these are 2" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [(["--profile", "--fp16"], "--fp16 is for .tflite"), (["--profile", "--launches", "2"], "--launches")],
+)
+def test_refused(run_bench: RunBench, tiny_onnx: Path, arguments: list[str], part: str) -> None:
+    done = run_bench(tiny_onnx, "-d", "local", *arguments)
+    assert done.returncode == Exit.USAGE
+    assert part in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.arm
+@pytest.mark.timeout(600)
+def test_float16_has_another_ideal(run_bench: RunBench, tiny_tflite: Path) -> None:
+    found = profiled(run_bench("profile", tiny_tflite, "-d", "qemu:cortex-a76", "--fp16", "--json"))
+    convolutions = [cost for cost in found["costs"] if cost["operator"]["macs"]]
+    assert all(cost["ideal"] == cost["operator"]["macs"] / 8 for cost in convolutions)
+    assert sum(cost["classes"].get("simd_fma_fp16", 0) for cost in convolutions) > 0
+
+
 def test_missing_file(run_bench: RunBench) -> None:
     done = run_bench("profile", "no.onnx", "-d", "local")
     assert (done.returncode, done.stderr.splitlines()[-1]) == (

@@ -5,19 +5,17 @@ The board is emulated (see boards/adb_board.py), so nothing is said here about m
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from subprocess import CompletedProcess
-from typing import Any
 
 import pytest
 from boards.adb_board import ADDRESS, FOUND, WITHOUT_PYTHON, AdbBoard, started_board
+from boards.bench import ONCE, assert_nothing_left, end_of, last_line, result_of, started_bench
 from devices.print_program import write_print_program
 from devices.test_native import BENCHMARK_MODEL, PERF_TEST
 
@@ -26,9 +24,8 @@ from evit_deploy.errors import Exit
 
 REPOSITORY = Path(__file__).parent.parent.parent
 RunBench = Callable[..., "CompletedProcess[str]"]
-ONCE = ("--quick", "--launches", 1)
 
-pytestmark = [pytest.mark.arm, pytest.mark.boards, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.arm, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
@@ -36,39 +33,6 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AdbBoard]:
     """One board for all tests that leave it as it was."""
     with started_board(tmp_path_factory.mktemp("board")) as board:
         yield board
-
-
-def result_of(done: CompletedProcess[str]) -> dict[str, Any]:
-    assert done.returncode == 0, done.stderr
-    result: dict[str, Any] = json.loads(done.stdout)
-    return result
-
-
-def last_line(done: CompletedProcess[str]) -> str:
-    return done.stderr.splitlines()[-1]
-
-
-def start_bench(board: AdbBoard, graph: Path) -> subprocess.Popen[str]:
-    """A benchmark that does not end by itself soon; it is timing when this returns."""
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), **board.variables}
-    command = [sys.executable, "-m", "evit_deploy.cli.bench", str(graph), "-d", board.name]
-    process = subprocess.Popen(
-        [*command, "--launches", "50"], env=environment, cwd=graph.parent, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stderr is not None
-    for line in process.stderr:
-        if "launch 1 of" in line:
-            board.wait_for("agent.pyz job.json")
-            return process
-    raise AssertionError(f"it did not begin, exit code {process.wait()}")
-
-
-def assert_nothing_left(board: AdbBoard) -> None:
-    board.wait_for("agent.pyz", gone=True)
-    end = time.monotonic() + 60
-    while runs := board.sh(f"ls {FOLDER}/runs").split():
-        assert time.monotonic() < end, runs
-        time.sleep(0.2)
 
 
 def test_first_contact_makes_an_environment_that_the_second_finds(
@@ -85,7 +49,7 @@ def test_first_contact_makes_an_environment_that_the_second_finds(
     assert facts["environment"]["kind"] == "private"
     assert [m["kind"] for m in first["measurements"]] == ["latency", "latency"]
     assert all(m["memory"]["peak_bytes"] > 1e6 for m in first["measurements"])
-    assert_nothing_left(board)
+    assert_nothing_left(board, FOLDER)
 
 
 def test_b0_computes_on_the_device_what_it_computes_here(
@@ -98,6 +62,7 @@ def test_b0_computes_on_the_device_what_it_computes_here(
         assert parity["sqnr_db"] > 80, (measurement["device"], parity)
 
 
+@pytest.mark.boards
 def test_the_only_device_needs_no_name_and_several_do(
     board: AdbBoard, run_bench: RunBench, tiny_tflite: Path
 ) -> None:
@@ -125,6 +90,7 @@ def test_no_such_device(
     assert last_line(done).startswith(f"error: {name}: {complaint}")
 
 
+@pytest.mark.boards
 def test_a_connection_of_ours_is_closed_again(
     board: AdbBoard, run_bench: RunBench, tiny_tflite: Path
 ) -> None:
@@ -133,29 +99,27 @@ def test_a_connection_of_ours_is_closed_again(
 
 
 def test_unplugged_in_mid_run(board: AdbBoard, tiny_tflite: Path) -> None:
-    process = start_bench(board, tiny_tflite)
-    board.adb("disconnect", ADDRESS)
-    error = process.communicate(timeout=60)[1].splitlines()[-1]
+    with started_bench(board, tiny_tflite) as process:
+        board.adb("disconnect", ADDRESS)
+        error = end_of(process)
     assert process.returncode == Exit.CONNECTION_LOST
     assert error.startswith(f"error: connection lost: {board.name}: it is not attached any more"), error
-    assert_nothing_left(board)
+    assert_nothing_left(board, FOLDER)
 
 
 def test_interrupted(board: AdbBoard, tiny_tflite: Path) -> None:
-    process = start_bench(board, tiny_tflite)
-    process.terminate()
-    process.communicate(timeout=60)
+    with started_bench(board, tiny_tflite) as process:
+        process.terminate()
+        end_of(process)
     assert process.returncode == Exit.INTERRUPTED
-    assert_nothing_left(board)
+    assert_nothing_left(board, FOLDER)
 
 
 def test_a_second_benchmark_is_told_who_is_there(
     board: AdbBoard, run_bench: RunBench, tiny_tflite: Path
 ) -> None:
-    first = start_bench(board, tiny_tflite)
-    second = run_bench(tiny_tflite, "-d", f"adb:{FOUND}", "--no-wait", **board.variables)
-    first.terminate()
-    first.communicate(timeout=60)
+    with started_bench(board, tiny_tflite) as first:
+        second = run_bench(tiny_tflite, "-d", f"adb:{FOUND}", "--no-wait", **board.variables)
     assert second.returncode == Exit.BUSY
     assert f"process {first.pid}" in last_line(second)
 
@@ -246,16 +210,7 @@ def test_a_native_program_and_a_full_disk(
     assert "part" not in bare_board.sh(f"ls {FOLDER}/files")
 
 
-def test_adbd_stopped_in_mid_run(tmp_path: Path, tiny_tflite: Path) -> None:
-    with started_board(tmp_path / "other") as board:
-        process = start_bench(board, tiny_tflite)
-        for pid in board.pids_of("/usr/sbin/adbd"):
-            os.kill(pid, 9)
-        error = process.communicate(timeout=60)[1].splitlines()[-1]
-    assert process.returncode == Exit.CONNECTION_LOST
-    assert error.startswith(f"error: connection lost: {board.name}: "), error
-
-
+@pytest.mark.boards
 def test_the_commands_in_the_docs(board: AdbBoard, tiny_tflite: Path, tiny_onnx: Path) -> None:
     """Every line of a block of shell; with the board's name, and graphs and programs that are here."""
     blocks = re.findall(r"```sh\n(.*?)```", (REPOSITORY / "docs/adb.md").read_text(), re.S)
@@ -275,3 +230,13 @@ def test_the_commands_in_the_docs(board: AdbBoard, tiny_tflite: Path, tiny_onnx:
             line = line.replace(written, ours)
         done = subprocess.run(["sh", "-c", line], env=environment, cwd=tiny_tflite.parent, check=False)
         assert done.returncode == 0, line
+
+
+def test_adbd_stopped_in_mid_run(board: AdbBoard, tiny_tflite: Path) -> None:
+    """The last one: the board is of no use after it."""
+    with started_bench(board, tiny_tflite) as process:
+        for pid in board.pids_of("/usr/sbin/adbd"):
+            os.kill(pid, 9)
+        error = end_of(process)
+    assert process.returncode == Exit.CONNECTION_LOST
+    assert error.startswith(f"error: connection lost: {board.name}: "), error

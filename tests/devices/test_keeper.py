@@ -154,6 +154,35 @@ def test_a_run_in_progress_is_not_cleaned_up(keeper: Keeper, link: ShellLink) ->
     other.close()
 
 
+def fill(link: ShellLink) -> Path:
+    """Two environments and a graph on the board."""
+    folder = Path(link.folder or "")
+    for name in ("environments/old/numpy/a.py", "environments/new/stamp.json", "files/graph.onnx"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(bytes(1000))
+    return folder
+
+
+def test_pruning_leaves_the_environment_in_use(keeper: Keeper, link: ShellLink) -> None:
+    folder = fill(link)
+    assert keeper.ask({"do": "prune", "keep": "new"}) == {"busy": False, "removed": 2, "bytes": 2000}
+    assert [path.name for path in (folder / "environments").iterdir()] == ["new"]
+    assert not list((folder / "files").iterdir())
+    assert Path(keeper.place["run"]).exists()
+    assert keeper.ask({"do": "prune", "keep": None}) == {"busy": False, "removed": 1, "bytes": 1000}
+
+
+def test_nothing_is_pruned_while_another_run_is_there(keeper: Keeper, link: ShellLink) -> None:
+    folder = fill(link)
+    other = Keeper(link, sys.executable)
+    assert keeper.ask({"do": "prune", "keep": None}) == {"busy": True}
+    assert (folder / "environments/old").exists()
+    other._process.kill()
+    other._process.wait()
+    other.close()
+    assert keeper.ask({"do": "prune", "keep": None})["removed"] == 3
+
+
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SetupError, match=r"here: .*Not a directory"):

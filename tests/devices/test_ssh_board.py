@@ -12,13 +12,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from subprocess import CompletedProcess
-from typing import Any
 
 import pytest
+from boards.bench import ONCE, PATIENCE_S, assert_nothing_left, end_of, last_line, result_of, started_bench
 from boards.ssh_board import CLOCK_AT_1970, SshBoard, started_board
 
 from evit_deploy.devices.board_python import BoardPython
@@ -29,7 +28,7 @@ REPOSITORY = Path(__file__).parent.parent.parent
 RunBench = Callable[..., "CompletedProcess[str]"]
 HOME = "/tmp/home/.cache/evit-deploy"
 
-pytestmark = [pytest.mark.arm, pytest.mark.boards, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.arm, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
@@ -37,16 +36,6 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshBoard]:
     """One board for all tests that leave it as it was."""
     with started_board(tmp_path_factory.mktemp("board")) as board:
         yield board
-
-
-@pytest.fixture(scope="module")
-def b0(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """EfficientViT-B0 in both formats, exported here."""
-    folder = tmp_path_factory.mktemp("b0")
-    command = [sys.executable, "-m", "evit_deploy.cli.export", "efficientvit-b0", "--weights", "random"]
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    subprocess.run([*command, "-o", str(folder)], env=environment, check=True, capture_output=True)
-    return [*folder.glob("*.onnx"), *folder.glob("*.tflite")]
 
 
 @pytest.fixture
@@ -61,49 +50,18 @@ def client(board: SshBoard, tmp_path: Path) -> Path:
     return folder
 
 
-def result_of(done: CompletedProcess[str]) -> dict[str, Any]:
-    assert done.returncode == 0, done.stderr
-    result: dict[str, Any] = json.loads(done.stdout)
-    return result
-
-
-def last_line(done: CompletedProcess[str]) -> str:
-    return done.stderr.splitlines()[-1]
-
-
-def start_bench(board: SshBoard, graph: Path) -> subprocess.Popen[str]:
-    """A benchmark that does not end by itself soon; it is timing when this returns."""
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), **board.variables}
-    command = [sys.executable, "-m", "evit_deploy.cli.bench", str(graph), "-d", board.name]
-    process = subprocess.Popen(
-        [*command, "--launches", "50"], env=environment, cwd=graph.parent, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stderr is not None
-    for line in process.stderr:
-        if "launch 1 of" in line:
-            board.wait_for("agent.pyz job.json")
-            return process
-    raise AssertionError(f"it did not begin, exit code {process.wait()}")
-
-
-def assert_nothing_left(board: SshBoard) -> None:
-    board.wait_for("agent.pyz", gone=True)
-    end = time.monotonic() + 60
-    while runs := board.sh(f"ls {HOME}/runs").split():
-        assert time.monotonic() < end, runs
-        time.sleep(0.2)
-
-
 def test_first_contact_makes_an_environment_that_the_second_finds(
     board: SshBoard, run_bench: RunBench, tiny_onnx: Path, tiny_tflite: Path
 ) -> None:
-    arguments = (tiny_onnx, tiny_tflite, "-d", board.name, "--quick", "--launches", 1, "--json")
+    arguments = (tiny_onnx, tiny_tflite, "-d", board.name, *ONCE, "--json")
     first = result_of(run_bench(*arguments, **board.variables))
     made = board.sh(f"cd {HOME}; ls environments files runs")
     again = run_bench(*arguments, **board.variables)
     second = result_of(again)
     assert "copying" not in again.stderr
     assert board.sh(f"cd {HOME}; ls environments files runs") == made
+    # Bytecode stays there, so that later launches start sooner.
+    assert board.sh(f"ls -d {HOME}/environments/*/numpy/__pycache__")
     facts = first["devices"][board.label]
     assert facts["environment"] == second["devices"][board.label]["environment"]
     assert (facts["machine"], facts["target"], facts["libc"]) == ("aarch64", board.name, "glibc 2.36")
@@ -113,28 +71,30 @@ def test_first_contact_makes_an_environment_that_the_second_finds(
     )
     assert [m["kind"] for m in first["measurements"]] == ["latency", "latency"]
     assert all(m["memory"]["peak_bytes"] > 1e6 for m in first["measurements"])
-    assert_nothing_left(board)
+    assert_nothing_left(board, HOME)
 
 
 def test_b0_computes_on_the_board_what_it_computes_here(
     board: SshBoard, run_bench: RunBench, b0: list[Path]
 ) -> None:
     devices = ("-d", board.name, "-d", "local")
-    result = result_of(run_bench(*b0, *devices, "--quick", "--launches", 1, "--json", **board.variables))
+    result = result_of(run_bench(*b0, *devices, *ONCE, "--json", **board.variables))
     assert [m["device"] for m in result["measurements"]] == [board.label] * 2 + ["local"] * 2
     for measurement in result["measurements"]:
         parity = measurement["launches"][0]["parity"]
         assert parity["sqnr_db"] > 80, (measurement["device"], parity)
 
 
+@pytest.mark.boards
 def test_arm_cpu_may_be_a_board(board: SshBoard, run_bench: RunBench, tiny_tflite: Path) -> None:
     done = run_bench(
-        *(tiny_tflite, "--quick", "--launches", 1, "--json"),
+        *(tiny_tflite, *ONCE, "--json"),
         **{**board.variables, "EVIT_ARM_TARGET": board.name},
     )
     assert list(result_of(done)["devices"]) == [board.label]
 
 
+@pytest.mark.boards
 def test_a_damaged_file_is_the_same_error_as_elsewhere(
     board: SshBoard, run_bench: RunBench, tiny_onnx: Path
 ) -> None:
@@ -147,64 +107,60 @@ def test_a_damaged_file_is_the_same_error_as_elsewhere(
 def test_a_second_benchmark_is_told_who_is_there(
     board: SshBoard, run_bench: RunBench, tiny_tflite: Path
 ) -> None:
-    first = start_bench(board, tiny_tflite)
-    second = run_bench(tiny_tflite, "-d", board.name, "--no-wait", **board.variables)
-    first.kill()
-    first.communicate()
+    with started_bench(board, tiny_tflite) as first:
+        second = run_bench(tiny_tflite, "-d", board.name, "--no-wait", **board.variables)
     assert second.returncode == Exit.BUSY
     assert f"process {first.pid}" in last_line(second)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
-def test_an_interrupted_or_killed_controller_leaves_nothing(
-    board: SshBoard, tiny_tflite: Path, number: int, code: int
+def test_an_interrupted_controller_leaves_nothing(board: SshBoard, tiny_tflite: Path) -> None:
+    with started_bench(board, tiny_tflite) as process:
+        process.send_signal(signal.SIGINT)
+        end_of(process)
+        assert process.returncode == Exit.INTERRUPTED
+        assert_nothing_left(board, HOME)
+
+
+def test_a_killed_controller_leaves_nothing_and_its_lock_is_free(
+    board: SshBoard, run_bench: RunBench, tiny_tflite: Path
 ) -> None:
-    process = start_bench(board, tiny_tflite)
-    process.send_signal(number)
-    process.communicate(timeout=60)
-    assert process.returncode == code
-    assert_nothing_left(board)
+    with started_bench(board, tiny_tflite) as process:
+        process.kill()
+        process.wait(PATIENCE_S)
+        assert_nothing_left(board, HOME)
+    result_of(run_bench(tiny_tflite, "-d", board.name, "--no-wait", *ONCE, "--json", **board.variables))
 
 
 def test_sshd_killed_in_mid_run(board: SshBoard, tiny_tflite: Path) -> None:
-    process = start_bench(board, tiny_tflite)
-    # The connections' processes; the one that listens is the board itself.
-    for pid in board.pids_of("sshd_config -R"):
-        os.kill(pid, signal.SIGKILL)
-    error = process.communicate(timeout=60)[1].splitlines()[-1]
+    with started_bench(board, tiny_tflite) as process:
+        # The connections' processes; the one that listens is the board itself.
+        for pid in board.pids_of("sshd_config -R"):
+            os.kill(pid, signal.SIGKILL)
+        error = end_of(process)
     assert process.returncode == Exit.CONNECTION_LOST
     assert error.startswith(f"error: connection lost: {board.label}: "), error
-    assert_nothing_left(board)
+    assert_nothing_left(board, HOME)
 
 
 def test_the_agent_killed(board: SshBoard, tiny_tflite: Path) -> None:
-    process = start_bench(board, tiny_tflite)
-    (pid,) = board.pids_of("agent.pyz job.json")
-    os.kill(pid, signal.SIGKILL)
-    error = process.communicate(timeout=60)[1].splitlines()[-1]
+    with started_bench(board, tiny_tflite) as process:
+        (pid,) = board.wait_for("agent.pyz job.json")
+        os.kill(pid, signal.SIGKILL)
+        error = end_of(process)
     assert process.returncode == Exit.RUNTIME
     assert "was killed by SIGKILL (out of memory?)" in error
-    assert_nothing_left(board)
+    assert_nothing_left(board, HOME)
 
 
 def test_the_keeper_killed(board: SshBoard, tiny_tflite: Path) -> None:
-    process = start_bench(board, tiny_tflite)
-    for pid in board.pids_of("import base64,zlib"):
-        if "sshd" not in board.processes().get(pid, "sshd"):
-            os.kill(pid, signal.SIGKILL)
-    error = process.communicate(timeout=60)[1].splitlines()[-1]
+    with started_bench(board, tiny_tflite) as process:
+        for pid in board.pids_of("import base64,zlib"):
+            if "sshd" not in board.processes().get(pid, "sshd"):
+                os.kill(pid, signal.SIGKILL)
+        error = end_of(process)
     assert process.returncode == Exit.CONNECTION_LOST
     assert "our process on the board was killed" in error
     board.wait_for("agent.pyz", gone=True)
-
-
-def test_the_board_loses_its_power(tmp_path: Path, tiny_tflite: Path) -> None:
-    with started_board(tmp_path / "other") as board:
-        process = start_bench(board, tiny_tflite)
-        board.kill()
-        error = process.communicate(timeout=60)[1].splitlines()[-1]
-    assert process.returncode == Exit.CONNECTION_LOST
-    assert error.startswith(f"error: connection lost: {board.label}: "), error
 
 
 @pytest.mark.parametrize(
@@ -256,8 +212,9 @@ def test_wrong_python_or_missing_runtime(
     assert complaint in last_line(done)
 
 
+@pytest.mark.boards
 def test_the_boards_own_packages(board: SshBoard, run_bench: RunBench, tiny_tflite: Path) -> None:
-    quick = (tiny_tflite, "-d", board.name, "--quick", "--launches", 1, "--json")
+    quick = (tiny_tflite, "-d", board.name, *ONCE, "--json")
     result_of(run_bench(*quick, **board.variables))
     wrapper = "'#!/bin/sh\\nPYTHONPATH=%s exec python3 \"$@\"\\n'"
     board.sh(f"printf {wrapper} {HOME}/environments/* >own && chmod +x own")
@@ -281,15 +238,61 @@ def test_a_full_disk(tmp_path: Path, run_bench: RunBench, tiny_tflite: Path) -> 
         ]
 
 
-def test_a_clock_at_1970(tmp_path: Path, run_bench: RunBench, tiny_tflite: Path) -> None:
-    with started_board(tmp_path / "other", variables=CLOCK_AT_1970) as board:
-        assert board.sh("date -u +%Y").strip() == "1970"
-        done = run_bench(
-            tiny_tflite, "-d", board.name, "--quick", "--launches", 1, "--json", **board.variables
-        )
+@pytest.fixture(scope="module")
+def old_board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshBoard]:
+    """One without a battery for its clock, for the two tests that follow; the second one ends it."""
+    with started_board(tmp_path_factory.mktemp("old"), variables=CLOCK_AT_1970) as board:
+        yield board
+
+
+def test_a_clock_at_1970(old_board: SshBoard, run_bench: RunBench, tiny_tflite: Path) -> None:
+    assert old_board.sh("date -u +%Y").strip() == "1970"
+    done = run_bench(tiny_tflite, "-d", old_board.name, *ONCE, "--json", **old_board.variables)
     result = result_of(done)
     assert result["created"] > "2026"
     assert result["measurements"][0]["launches"][0]["samples_ns"]
+
+
+def test_the_board_loses_its_power(old_board: SshBoard, tiny_tflite: Path) -> None:
+    with started_bench(old_board, tiny_tflite) as process:
+        old_board.kill()
+        error = end_of(process)
+    assert process.returncode == Exit.CONNECTION_LOST
+    assert error.startswith(f"error: connection lost: {old_board.label}: "), error
+
+
+@pytest.mark.boards
+def test_profile_and_doctor(board: SshBoard, run_bench: RunBench, tiny_onnx: Path, tiny_tflite: Path) -> None:
+    several = (tiny_onnx, tiny_tflite, "--profile", "-d", board.name, "--json")
+    done = run_bench(*several, **board.variables)
+    assert done.returncode == 0, done.stderr
+    profiles = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(profile["unit"], profile["how"]) for profile in profiles] == [
+        ("ns", "in place"),
+        ("ns", "alone"),
+    ]
+    assert all(found["device"] == board.label and found["costs"] for found in profiles)
+    done = run_bench("doctor", tiny_tflite, "-d", board.name, "--quick", "--json", **board.variables)
+    assert done.returncode == 0, done.stderr
+    (found,) = json.loads(done.stdout)
+    assert found["facts"]["target"] == board.name
+    assert found["noise"]["pairs"] == 4
+    assert_nothing_left(board, HOME)
+
+
+@pytest.mark.boards
+def test_what_is_no_longer_needed(board: SshBoard, run_bench: RunBench, tiny_tflite: Path) -> None:
+    result_of(run_bench(tiny_tflite, "-d", board.name, *ONCE, "--json", **board.variables))
+    board.sh(f"mkdir -p {HOME}/environments/0123 && echo old >{HOME}/environments/0123/stamp.json")
+    before = board.sh(f"ls {HOME}/environments").split()
+    done = run_bench("devices", "--prune", board.name, **board.variables)
+    assert (done.returncode, done.stderr.startswith(f"{board.label}: removed ")) == (0, True), done.stderr
+    assert board.sh(f"ls {HOME}/environments").split() == [name for name in before if name != "0123"]
+    assert board.sh(f"ls {HOME}/files") == ""
+    with started_bench(board, tiny_tflite):
+        done = run_bench("devices", "--prune", board.name, **board.variables)
+        assert done.returncode == Exit.BUSY
+        assert "a benchmark is in progress there; nothing was removed" in last_line(done)
 
 
 def test_no_wheels_for_the_boards_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -316,6 +319,7 @@ def test_an_older_python_gets_the_newest_that_there_are(
     )
 
 
+@pytest.mark.boards
 def test_the_commands_in_the_docs(
     board: SshBoard, run_bench: RunBench, tiny_tflite: Path, tmp_path: Path
 ) -> None:
@@ -325,7 +329,7 @@ def test_the_commands_in_the_docs(
         block for block in re.findall(r"```sh\n(.*?)```", text, re.S) if "# not run by a test" not in block
     ]
     lines = [line for block in blocks for line in block.splitlines()]
-    assert len(lines) == 5
+    assert len(lines) == 6
     # Besides the board's name, what a test has in another place than a person.
     programs = tmp_path / "bin"
     programs.mkdir()
