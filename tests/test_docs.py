@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parent.parent
-PAGES = ("ssh.md", "adb.md", "doctor.md", "profile.md", "predict.md", "devices.md")
+PAGES = ("ssh.md", "adb.md", "qemu-system.md", "doctor.md", "profile.md", "predict.md", "devices.md")
 _VARIABLES = r'(?:[A-Z_]+=(?:"[^"]*"|\S+) )*'
 _COMMAND = re.compile(rf"^(?:\$ )?({_VARIABLES}(?:evit-\w+|python|ssh|ssh-copy-id|adb) .*)$", re.M)
 _MARKER = re.compile(r"<!-- run by (\S+)::(\w+) -->\n*$")
@@ -111,3 +111,11 @@ def test_predict_page(run_line: Path, tiny_tflite: Path) -> None:
     shutil.copy(tiny_tflite, run_line / "b1.tflite")
     for line in marked_with("predict.md", "test_predict_page"):
         assert_runs(line, run_line)
+
+
+@pytest.mark.slow
+@pytest.mark.arm
+@pytest.mark.timeout(1200)
+def test_qemu_system_page(run_line: Path, tiny_tflite: Path) -> None:
+    for line in marked_with("qemu-system.md", "test_qemu_system_page"):
+        assert_runs(line.replace("ARTIFACT", str(tiny_tflite)), run_line)

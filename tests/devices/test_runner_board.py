@@ -64,7 +64,7 @@ def assert_nothing_runs(board: AdbBoard) -> None:
 def test_b0_computes_on_the_device_what_it_computes_here(
     board: AdbBoard, run_bench: RunBench, b0: list[Path]
 ) -> None:
-    result = result_of(run_bench(*b0, "-d", board.name, *ONCE, "--json", **board.variables))
+    result = result_of(run_bench(*b0, "--device", board.name, *ONCE, "--json", **board.variables))
     for measurement in result["measurements"]:
         (launch,) = measurement["launches"]
         assert launch["parity"]["sqnr_db"] > 80, launch["parity"]
