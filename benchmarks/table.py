@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _UNKNOWN = "-"
 _MEGA = 1e6
 _PARITY = "SQNR dB"
-_INSTRUCTION_TIME_NOTE = (
+INSTRUCTION_TIME_NOTE = (
     "Instruction time: 1 ns = 1 instruction of the whole emulated machine, kernel and Python included:"
     "\nan upper bound of the inference's own instructions. It is no latency."
 )
@@ -56,7 +56,7 @@ def print_result(result: Result, console: Console, predictions: Sequence[Predict
     times = result.of_kind(INSTRUCTION_TIME)
     if times:
         _print("Instruction time of one inference, emulated board", [time_row(m) for m in times], console)
-        console.print(_INSTRUCTION_TIME_NOTE)
+        console.print(INSTRUCTION_TIME_NOTE)
     if predictions:
         console.print(predictions_note(predictions), markup=False)
 

@@ -16,19 +16,21 @@ from evit_deploy.benchmarks.per_operator.result import ALONE, INSTRUCTIONS, Cost
 from evit_deploy.benchmarks.predict import Estimate, Prediction
 from evit_deploy.benchmarks.report.history import Point
 from evit_deploy.benchmarks.report.sources import Sources
-from evit_deploy.benchmarks.results import COUNT, LATENCY, Measurement, Result, Subject
+from evit_deploy.benchmarks.results import COUNT, INSTRUCTION_TIME, LATENCY, Measurement, Result, Subject
 
 # Everything that could break out of HTML, Markdown, XML, CSV or an SVG; and what no XML may hold.
 HOSTILE = "=1+1,\"'</script></title><img src=x onerror=alert(1)>|`*_[x](y)\x00\x1b\r\n]]>{{7*7}}&amp;@me#1é"
 TOOL = {"name": "evit-deploy", "version": "0.1.0", "agent_sha256": "ab" * 32}
 B0, B1 = "efficientvit_b0-r224-fp32-random", "efficientvit_b1-r224-fp32-random"
 PI, A76 = "ssh://pi@pi5.local", "cortex-a76 (emulated)"
+WHOLE_A76 = "cortex-a76 (emulated board)"
 FACTS: dict[str, dict[str, Any]] = {
     PI: {
         **{"machine": "aarch64", "kernel": "6.6.31", "python": "3.11.2", "cpu_models": ["Cortex-A76"]},
         **{"board": "Raspberry Pi 5", "features": [f"feature{i}" for i in range(40)]},
         "cores": [{"core": i, "capacity": 1024, "max_khz": 2_400_000} for i in range(4)],
     },
+    WHOLE_A76: {"machine": "aarch64", "kernel": "6.1.0"},
     A76: {"machine": "aarch64", "core": "cortex-a76", "emulator": {"qemu": "7.2.11"}},
 }
 
@@ -75,7 +77,7 @@ def passing_report() -> Report:
 
 
 def sample_result(*, artifact: str = B0, model: str = "efficientvit-b0") -> Result:
-    """Two graphs with latency on a board and a count each."""
+    """Two graphs with latency on a board and a count each, and one with instruction time."""
     subjects = (
         _subject(f"{artifact}.tflite", model),
         _subject(f"{B1}.tflite", "efficientvit-b1"),
@@ -85,7 +87,8 @@ def sample_result(*, artifact: str = B0, model: str = "efficientvit-b0") -> Resu
     counts = (80.1e6, 211.8e6, 333.1e6)
     latencies = [_latency(s, median) for s, median in zip(subjects, medians, strict=True)]
     counted = [_count(s, int(total)) for s, total in zip(subjects, counts, strict=True)]
-    return Result("2026-11-22T03:00:00+00:00", TOOL, {"launches": 5}, FACTS, (*latencies, *counted))
+    measurements = (*latencies, *counted, _instruction_time(subjects[0]))
+    return Result("2026-11-22T03:00:00+00:00", TOOL, {"launches": 5}, FACTS, measurements)
 
 
 def predicted_result() -> Result:
@@ -229,6 +232,12 @@ def _latency(subject: Subject, median_ms: float) -> Measurement:
             }
         )
     return Measurement(subject, PI, LATENCY, 1, tuple(launches), {"peak_bytes": 80_000_000})
+
+
+def _instruction_time(subject: Subject) -> Measurement:
+    parity = {"sqnr_db": 123.2, "finite": True, "agreement": 1.0}
+    launch = {"samples_ns": [80_400_000, 80_410_000, 80_390_000], "parity": parity}
+    return Measurement(subject, WHOLE_A76, INSTRUCTION_TIME, 1, (launch,))
 
 
 def _count(subject: Subject, total: int) -> Measurement:

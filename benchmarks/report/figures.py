@@ -8,13 +8,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from evit_deploy.benchmarks.checks import METRICS, Check, Report
-from evit_deploy.benchmarks.results import COUNT, LATENCY, Measurement, Result
+from evit_deploy.benchmarks.results import COUNT, INSTRUCTION_TIME, LATENCY, Measurement, Result
 from evit_deploy.benchmarks.student_t import t_quantile
-from evit_deploy.benchmarks.summary import NS_PER_MS, summarize_count, summarize_latency
+from evit_deploy.benchmarks.summary import (
+    NS_PER_MS,
+    summarize_count,
+    summarize_instruction_time,
+    summarize_latency,
+)
 from evit_deploy.benchmarks.table import place_of
 
 # What a result has beside the metrics of a report, and the unit.
-RESULT_METRICS: Mapping[str, str] = {**METRICS, "load": "ms", "first run": "ms", "peak memory": "bytes"}
+RESULT_METRICS: Mapping[str, str] = {
+    **METRICS,
+    "instruction time": "ns",
+    "load": "ms",
+    "first run": "ms",
+    "peak memory": "bytes",
+}
 LARGER_IS_BETTER = ("parity",)
 
 
@@ -43,7 +54,7 @@ class Figure:
 
 def result_figures(result: Result) -> list[Figure]:
     """Of a result: everything but what is not known of a measurement."""
-    makers = {LATENCY: _latency_figures, COUNT: _count_figures}
+    makers = {LATENCY: _latency_figures, COUNT: _count_figures, INSTRUCTION_TIME: _time_figures}
     return [figure for m in result.measurements if m.kind in makers for figure in makers[m.kind](m)]
 
 
@@ -79,6 +90,12 @@ def _count_figures(measurement: Measurement) -> Iterator[Figure]:
     count = summarize_count(measurement)
     yield _figure(measurement, "instructions", count.total)
     yield from _size_and_parity(measurement, count.parity)
+
+
+def _time_figures(measurement: Measurement) -> Iterator[Figure]:
+    time = summarize_instruction_time(measurement)
+    yield _figure(measurement, "instruction time", time.time_ns)
+    yield from _size_and_parity(measurement, time.parity)
 
 
 def _size_and_parity(measurement: Measurement, parity: Mapping[str, object] | None) -> Iterator[Figure]:

@@ -13,8 +13,8 @@ from evit_deploy.benchmarks.checks import Check, Report, Status
 from evit_deploy.benchmarks.fingerprint import fingerprint_id
 from evit_deploy.benchmarks.remarks import remarks
 from evit_deploy.benchmarks.report.text import change, change_interval, headline, moment, tolerance, with_unit
-from evit_deploy.benchmarks.results import COUNT, LATENCY, Result
-from evit_deploy.benchmarks.table import Row, count_row, latency_row
+from evit_deploy.benchmarks.results import COUNT, INSTRUCTION_TIME, LATENCY, Result
+from evit_deploy.benchmarks.table import INSTRUCTION_TIME_NOTE, Row, count_row, latency_row, time_row
 
 MARKER = "<!-- evit-bench: this comment is replaced -->"
 # Beside the word, which says the same to who cannot see it.
@@ -113,6 +113,10 @@ def _result_parts(result: Result) -> list[str]:
     if counts:
         parts += ["#### Instructions of one inference, emulated", _row_table(counts)]
         parts += ["Emulated: these are instructions, not milliseconds."]
+    times = [time_row(measurement) for measurement in result.of_kind(INSTRUCTION_TIME)]
+    if times:
+        parts += ["#### Instruction time of one inference, emulated", _row_table(times)]
+        parts += [" ".join(INSTRUCTION_TIME_NOTE.split())]
     return parts
 
 

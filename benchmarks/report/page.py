@@ -16,6 +16,7 @@ from evit_deploy.benchmarks.report.sections.changes import history_sections
 from evit_deploy.benchmarks.report.sections.checks import check_sections
 from evit_deploy.benchmarks.report.sections.classes import class_sections
 from evit_deploy.benchmarks.report.sections.environment import environment_sections
+from evit_deploy.benchmarks.report.sections.instruction_time import instruction_time_sections
 from evit_deploy.benchmarks.report.sections.latency import latency_sections
 from evit_deploy.benchmarks.report.sections.pareto import pareto_sections
 from evit_deploy.benchmarks.report.sections.predictions import prediction_sections
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 _TEMPLATES = Path(__file__).with_name("templates")
 # In the order of the page.
 _SECTIONS: tuple[Callable[[Sources], Iterator[Section]], ...] = (
-    *(check_sections, latency_sections, class_sections, prediction_sections, pareto_sections),
+    *(check_sections, latency_sections, class_sections, instruction_time_sections),
+    *(prediction_sections, pareto_sections),
     *(stage_sections, history_sections, environment_sections),
 )
 # What HTML forbids, escaped or not.

@@ -47,6 +47,7 @@ def test_of_a_result() -> None:
     assert values == {"load": 50, "first run": 30, "peak memory": 80e6, "size": 13_787_344}
     assert find(figures, "instructions").device == A76
     assert find(figures, "parity").value == 120.5
+    assert find(figures, "instruction time").value == 80_400_000
 
 
 def test_what_is_not_known_is_left_out() -> None:
