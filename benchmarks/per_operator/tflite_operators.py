@@ -10,6 +10,7 @@ their weights become the same file; small constants and integers keep theirs.
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,22 @@ class TfliteGraph:
             tensor.name, tensor.shape, tensor.buffer = name, [1], 0
             tensors.append(tensor)
         return self._save(tensors, [schema.BufferT()], [operator], [code], [0])
+
+    def constants(self) -> dict[str, int]:
+        """Element type -> how many values the constants of that type have."""
+        types = {v: k.lower() for k, v in vars(self._schema.TensorType).items() if isinstance(v, int)}
+        counted: Counter[str] = Counter()
+        for index, tensor in enumerate(self._graph.tensors):
+            if self._data(index) is not None:
+                counted[types[tensor.type]] += elements(_shape(tensor))
+        return dict(sorted(counted.items()))
+
+    def note(self, name: str) -> bytes | None:
+        """What the file's metadata has under a name."""
+        for entry in self._model.metadata or []:
+            if entry.name == name.encode():
+                return bytes(self._model.buffers[entry.buffer].data)
+        return None
 
     def _operator(self, operator: Any, index: int) -> Operator:
         name = kind = self._name(operator)
