@@ -15,6 +15,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from evit_deploy.artifact import check_path, format_of, sha256_of, to_json, write_atomically
 from evit_deploy.benchmarks.bundle import Bundle, bundle_agent
@@ -54,18 +55,20 @@ def count(paths: Sequence[Path], device: Device, say: Say, *, again: bool = Fals
 
 
 def environment(format: str) -> dict[str, str]:
-    """What must be alike for two counts of a format to be compared: the runtime, libraries, the counter.
+    """What must be alike for two counts of a format to be compared: the runtime, libraries, the counter."""
+    file = emulator_folder() / "stamp.json"
+    stamp = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    counter = hashlib.sha256(PLUGIN_SOURCE.read_bytes()).hexdigest()[:12]
+    return {**environment_of(stamp, format), "counter": counter}
 
-    Of an emulator that is not set up, only the counter.
-    """
-    stamp_file = emulator_folder() / "stamp.json"
-    stamp = json.loads(stamp_file.read_text(encoding="utf-8")) if stamp_file.is_file() else {}
+
+def environment_of(stamp: Mapping[str, Any], format: str) -> dict[str, str]:
+    """The part of it that an emulator's stamp knows."""
     packages = dict(name.split("_", 1) for kind in ("host", "guest") for name in stamp.get(kind, ()))
-    chosen = {name: packages[name].rpartition("_")[0] for name in _DECIDING if name in packages}
-    runtime = _WHEELS[format]
+    chosen = {name: unquote(packages[name].rpartition("_")[0]) for name in _DECIDING if name in packages}
     wheels = [re.split(r"-(?=\d)", wheel, maxsplit=1) for wheel in stamp.get("wheels", ())]
-    versions = {name: rest.partition("-")[0] for name, rest in wheels if name == runtime}
-    return {**chosen, **versions, "counter": hashlib.sha256(PLUGIN_SOURCE.read_bytes()).hexdigest()[:12]}
+    versions = {name: rest.partition("-")[0] for name, rest in wheels if name == _WHEELS[format]}
+    return {**chosen, **versions}
 
 
 def _launch(

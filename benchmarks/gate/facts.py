@@ -105,12 +105,8 @@ class Facts:
         return asdict(self)
 
 
-def facts_of(path: Path, check: Path | None = None) -> Facts:
+def facts_of(path: Path) -> Facts:
     """Read and run one artifact; instructions are another matter, see counting.py.
-
-    Args:
-        path: the graph file.
-        check: the samples to run it on; None takes those beside it, if there are any.
 
     Raises:
         UserError, SetupError: it cannot be read or run, or a package that reading takes is missing.
@@ -132,7 +128,7 @@ def facts_of(path: Path, check: Path | None = None) -> Facts:
         rewrites=tuple(inside["rewrites"]) if "rewrites" in inside else None,
         tools=inside.get("tools", {}),
         delegate=_delegate(path, graph),
-        parity=_parity(path, check_path(path) if check is None else check),
+        parity=_parity(path, check_path(path)),
     )
 
 

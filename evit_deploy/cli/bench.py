@@ -14,6 +14,7 @@ from evit_deploy import __version__
 from evit_deploy.cli.bench_calibrate import calibrate
 from evit_deploy.cli.bench_devices import devices
 from evit_deploy.cli.bench_doctor import doctor
+from evit_deploy.cli.bench_gate import gate
 from evit_deploy.cli.bench_instructions import instructions
 from evit_deploy.cli.bench_predict import add_predictions, profile_for
 from evit_deploy.cli.bench_profile import profile as profile_command
@@ -155,6 +156,7 @@ def show(artifact: Path, image: Path | None, output: Path | None, quiet: bool, v
 bench.add_command(calibrate)
 bench.add_command(devices)
 bench.add_command(doctor)
+bench.add_command(gate)
 bench.add_command(instructions)
 bench.add_command(profile_command)
 
