@@ -15,14 +15,14 @@ _MOST_CAUSES = 8
 
 
 def check_operators(name: str, old: Facts, new: Facts, _: Tolerances) -> Check:
-    """Kinds and numbers, exactly."""
-    causes = operator_changes(old, new)
+    """Kinds and numbers, exactly; and the rewrites, which may leave the same kinds with other weights."""
+    causes = (*operator_changes(old, new), *rewrite_changes(old, new))
     counts = [sum(side.histogram.values()) for side in (old, new)]
     summary = (
         f"{counts[0]} -> {counts[1]} operators" if causes else f"{counts[1]} operators of the same kinds"
     )
     status = Status.CHANGED if causes else Status.PASS
-    return _check(name, "operators", status, summary, *counts, causes=(*causes, *rewrite_changes(old, new)))
+    return _check(name, "operators", status, summary, *counts, causes=causes)
 
 
 def check_macs(name: str, old: Facts, new: Facts, _: Tolerances) -> Check:
@@ -64,7 +64,7 @@ def check_partitions(name: str, old: Facts, new: Facts, _: Tolerances) -> Check 
     if old.delegate is None or new.delegate is None:
         return None
     before, after = old.delegate, new.delegate
-    worse = (after.partitions, len(after.left)) > (before.partitions, len(before.left))
+    worse = after.partitions > before.partitions or len(after.left) > len(before.left)
     same = after.partitions == before.partitions and after.left == before.left
     status = Status.PASS if same else Status.WORSE if worse else Status.BETTER
     causes: list[str] = []

@@ -23,6 +23,7 @@ from evit_deploy.cli.device_choices import choose
 from evit_deploy.cli.prepare import prepare_emulator, set_up_emulator
 from evit_deploy.cli.request import Request, resumed
 from evit_deploy.cli.runtime_options import runtime_options, runtime_options_of
+from evit_deploy.cli.suites import suite_of, suite_request
 from evit_deploy.errors import Exit, UserError
 
 if TYPE_CHECKING:
@@ -40,10 +41,10 @@ INTERPRETERS = ("auto", "litert", "tflite_runtime", "tensorflow")
 def bench() -> None:
     """Measure ONNX and TFLite files on ARM CPUs, or count their instructions where there is none.
 
-    Without ARTIFACT, everything in ./artifacts is measured. On a device that is not emulated: latency, load
-    time, first run and peak memory, from several processes. On an emulated one: the number of ARM
-    instructions of an inference, by class. Both check the outputs against the reference that evit-export
-    wrote beside the artifact.
+    Without ARTIFACT, everything in ./artifacts is measured; a SUITE.toml is exported first, and measured on
+    its own devices. On a device that is not emulated: latency, load time, first run and peak memory, from
+    several processes. On an emulated one: the number of ARM instructions of an inference, by class. Both
+    check the outputs against the reference that evit-export wrote beside the artifact.
 
     \b
     Devices:
@@ -98,6 +99,9 @@ def run(
     from evit_deploy.benchmarks.results import write_result
 
     reporter = reporter_of(quiet, verbose)
+    suite = suite_of(artifacts)
+    if suite is not None:
+        artifacts, names = suite_request(suite, names, reporter)
     if resume is None:
         plan = replace(_plan(quick, launches), interpreter=interpreter, options=runtime_options_of(runtime))
         request = _request(artifacts, names, plan, threads, cores)

@@ -80,7 +80,7 @@ class Options:
 def _gate(options: Options, reporter: Reporter) -> int:
     from evit_deploy.benchmarks.checks import exit_code
 
-    suite = None if options.suite is None else open_suite(options.suite)
+    suite = None if options.suite is None else open_suite(options.suite, exporting=options.artifacts is None)
     cores, real = _devices(options, suite)
     asked = Asked(suite, options.baseline, options.artifacts, cores)
     _refuse_impossible(options, asked)
@@ -102,8 +102,9 @@ def _devices(options: Options, suite: Any) -> tuple[list[Device], list[Device]]:
     cores = [device for device in given if device.emulated]
     real = [device for device in given if not device.emulated]
     latency = None if suite is None else suite.latency
+    counted = options.tier != LATENCY and (suite is None or "instructions" in suite.metrics)
     return (
-        cores or resolve_all(DEFAULT_DEVICES if suite is None else suite.devices),
+        (cores or resolve_all(DEFAULT_DEVICES if suite is None else suite.devices)) if counted else [],
         real or resolve_all(() if latency is None else latency.devices),
     )
 
@@ -201,6 +202,7 @@ def _report(
 
 
 def _update(asked: Asked, new: Side, report: Report, reporter: Reporter, *, profiled: bool) -> None:
+    from evit_deploy.benchmarks.checks import Status
     from evit_deploy.benchmarks.gate.attribution import with_stages
     from evit_deploy.benchmarks.gate.baseline import update_baseline
 
@@ -209,9 +211,11 @@ def _update(asked: Asked, new: Side, report: Report, reporter: Reporter, *, prof
         with reporter.progress("profile") as say:
             new = with_stages(new, asked.cores, say)
     gone = {check.artifact for check in report.checks if check.metric == "presence"} - {*new.facts}
-    update_baseline(asked.file, new.facts, gone)
-    changed = {check.artifact for check in report.checks if check.status.value != "pass"}
-    reporter.say(f"baseline: {asked.file}: {len(new.facts)} artifacts, {len(changed)} of them changed")
+    changed = {check.artifact for check in report.checks if check.status is not Status.PASS} & {*new.facts}
+    # Facts that pass stay as they are: small differences would fill the diff, and add up from yes to yes.
+    written = {n: facts for n, facts in new.facts.items() if n in changed or profiled}
+    update_baseline(asked.file, written, gone)
+    reporter.say(f"baseline: {asked.file}: {len(changed)} artifacts changed, {len(gone)} taken out")
 
 
 def _show(report: Report, options: Options) -> None:
