@@ -21,8 +21,10 @@ from evit_deploy.benchmarks.gate.from_result import facts_from_result
 from evit_deploy.benchmarks.results import result_from_dict
 from evit_deploy.errors import Exit, UserError
 
-# History: 1 = first version.
-SCHEMA_VERSION = 1
+# History:
+# 1 = first version.
+# 2 = of an artifact `sha256`.
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,10 @@ def _from_dict(data: Mapping[str, Any]) -> Baseline:
 
 
 def _migrated(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """As the present schema has it; what the old one did not know is None."""
+    if data["schema"] == 1:
+        artifacts = {name: {**facts, "sha256": None} for name, facts in data["artifacts"].items()}
+        return {**data, "artifacts": artifacts, "schema": SCHEMA_VERSION}
     if data["schema"] != SCHEMA_VERSION:
         raise ValueError(f"schema {data['schema']}")
     return data

@@ -71,8 +71,16 @@ def compare_facts(
     return [check for check in checks if check is not None]
 
 
-def tool_notes(old: Mapping[str, Facts], new: Mapping[str, Facts]) -> list[str]:
-    """Versions of the export's tools that differ: they may explain a change, and are none."""
+def notes_on(old: Mapping[str, Facts], new: Mapping[str, Facts]) -> list[str]:
+    """What is no check: files that are the very same; versions of the export's tools that differ."""
+    same = sum(1 for n in new if n in old and old[n].sha256 is not None and old[n].sha256 == new[n].sha256)
+    return [
+        *([f"{same} of {len(new)} graph files are the baseline's, byte for byte"] if same else []),
+        *_tools(old, new),
+    ]
+
+
+def _tools(old: Mapping[str, Facts], new: Mapping[str, Facts]) -> list[str]:
     changes = {
         f"{tool} {old[name].tools[tool]} -> {version}"
         for name in old

@@ -84,6 +84,7 @@ class Facts:
     delegate: Delegate | None = None
     parity: Parity | None = None
     instructions: Mapping[str, Counted] = field(default_factory=dict)
+    sha256: str | None = None  # of the graph file; None in baselines of schema 1
 
     @property
     def histogram(self) -> dict[str, int]:
@@ -129,6 +130,7 @@ def facts_of(path: Path) -> Facts:
         tools=inside.get("tools", {}),
         delegate=_delegate(path, graph),
         parity=_parity(path, check_path(path)),
+        sha256=subject.sha256,
     )
 
 

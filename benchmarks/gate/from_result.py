@@ -24,6 +24,7 @@ def _facts(measurements: list[Measurement], result: Result) -> Facts:
     subject, launch = measurements[0].subject, measurements[0].launches[0]
     return Facts(
         size_bytes=subject.size_bytes,
+        sha256=subject.sha256,
         inputs=_ends(launch, "inputs"),
         outputs=_ends(launch, "outputs"),
         tools=(subject.manifest or {}).get("tools", {}),

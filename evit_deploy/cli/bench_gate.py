@@ -151,7 +151,7 @@ def _baseline(options: Options, asked: Asked, say: Say) -> Side:
 
 def _deterministic(asked: Asked, old: Side, new: Side, say: Say) -> tuple[Side, list[Check], list[str]]:
     from evit_deploy.benchmarks.gate.attribution import explained
-    from evit_deploy.benchmarks.gate.compare_facts import compare_facts, tool_notes
+    from evit_deploy.benchmarks.gate.compare_facts import compare_facts, notes_on
     from evit_deploy.benchmarks.gate.side import counted_again
     from evit_deploy.benchmarks.suite import DETERMINISTIC as METRICS
     from evit_deploy.benchmarks.suite import Tolerances
@@ -163,7 +163,7 @@ def _deterministic(asked: Asked, old: Side, new: Side, say: Say) -> tuple[Side, 
     checks = compare_facts(old.facts, new.facts, metrics, tolerances, cores)
     old, new = (counted_again(side, checks, asked.cores, say) for side in (old, new))
     checks = compare_facts(old.facts, new.facts, metrics, tolerances, cores)
-    return new, explained(checks, old, new, asked.cores, say), tool_notes(old.facts, new.facts)
+    return new, explained(checks, old, new, asked.cores, say), notes_on(old.facts, new.facts)
 
 
 def _latency(asked: Asked, old: Side, new: Side, real: Sequence[Device], say: Say, *, wait: bool) -> Any:

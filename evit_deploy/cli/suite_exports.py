@@ -115,9 +115,11 @@ def _key(words: list[str], program: Path) -> str:
 
     package = program / "evit_deploy"
     files = sorted({path for pattern in _SOURCES for path in package.glob(pattern)})
-    parts = [*words, *(str(tool_versions(format)) for format in FORMAT_SUFFIXES)]
+    parts = [str(tool_versions(format)) for format in FORMAT_SUFFIXES]
     parts += [f"{path.relative_to(package)} {sha256_of(path)}" for path in files]
-    parts += [sha256_of(Path(word)) for word in words if os.path.isabs(word) and Path(word).is_file()]
+    # A checkpoint counts by its name and content, wherever it lies: a revision's is in a temporary folder.
+    checkpoints = {word: Path(word) for word in words if os.path.isabs(word) and Path(word).is_file()}
+    parts += [f"{checkpoints[w].name} {sha256_of(checkpoints[w])}" if w in checkpoints else w for w in words]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 

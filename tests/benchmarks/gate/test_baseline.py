@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -119,21 +120,26 @@ def test_a_damaged_file_is_not_written_over(tmp_path: Path) -> None:
     assert file.read_text() == "{"
 
 
+def test_a_baseline_of_the_first_schema_is_migrated(tmp_path: Path) -> None:
+    file = tmp_path / "b.json"
+    facts = FACTS.as_dict()
+    del facts["sha256"]
+    file.write_bytes(to_json({"schema": 1, "artifacts": {"a.onnx": facts}}))
+    assert read_baseline(file) == Baseline({"a.onnx": FACTS})
+    update_baseline(file, {}, set())
+    assert json.loads(file.read_text())["schema"] == SCHEMA_VERSION
+
+
 @pytest.mark.parametrize("schema", [1, 2])
 def test_a_result_is_a_baseline_too(result: Result, tmp_path: Path, schema: int) -> None:
-    file = tmp_path / "r.json"
-    launch = {"outputs": [{"name": "logits", "dtype": "float32", "shape": [1, 4]}]}
-    launch |= {"runtime": {"name": "litert", "version": "2.3.0"}}
-    measurements = [
-        {**m.__dict__, "launches": tuple({**own, **launch} for own in m.launches)}
-        for m in result.measurements
-    ]
-    whole = Result(
-        **{**vars(result), "measurements": tuple(type(result.measurements[0])(**m) for m in measurements)}
+    ends = {"outputs": [{"name": "logits", "dtype": "float32", "shape": [1, 4]}]}
+    ends |= {"runtime": {"name": "litert", "version": "2.3.0"}}
+    measurements = tuple(
+        replace(m, launches=tuple({**launch, **ends} for launch in m.launches)) for m in result.measurements
     )
-    write_result(whole, file)
-    data = json.loads(file.read_text())
-    file.write_bytes(to_json({**data, "schema": schema}))
+    file = tmp_path / "r.json"
+    write_result(replace(result, measurements=measurements), file)
+    file.write_bytes(to_json({**json.loads(file.read_text()), "schema": schema}))
     facts = read_baseline(file).artifacts["b1.tflite"]
     assert (facts.size_bytes, facts.operators) == (1234, None)
     assert facts.instructions["cortex-a76 (emulated)"].total == 3_000_050
