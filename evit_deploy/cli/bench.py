@@ -100,7 +100,7 @@ def run(
 
     reporter = reporter_of(quiet, verbose)
     suite = suite_of(artifacts)
-    if suite is not None:
+    if suite is not None and resume is None:
         artifacts, names = suite_request(suite, names, reporter)
     if resume is None:
         plan = replace(_plan(quick, launches), interpreter=interpreter, options=runtime_options_of(runtime))

@@ -57,7 +57,8 @@ def checked_out(revision: str) -> Iterator[Revision]:
 def _git(*words: str) -> str:
     if shutil.which("git") is None:
         raise SetupError("--baseline git:REV needs git, which is not installed", Exit.USAGE)
-    done = run_child(["git", *words], environment=os.environ)
+    # A repository's hooks are for its people's own checkouts.
+    done = run_child(["git", "-c", f"core.hooksPath={os.devnull}", *words], environment=os.environ)
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines()
         reason = said[-1] if said else f"no such revision: {words[-1].removesuffix('^{commit}')}"

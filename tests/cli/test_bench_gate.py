@@ -169,11 +169,13 @@ def checkpoint(folder: Path, seed: int) -> None:
     torch.save({"state_dict": seeded_state_dict(find_model("b0"), seed=seed)}, folder / "b0.pt")
 
 
-def in_project(project: Path, *arguments: str) -> subprocess.Popen[str]:
+def in_project(
+    project: Path, *arguments: str, words: tuple[str, ...] = ("gate", "s.toml")
+) -> subprocess.Popen[str]:
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "EVIT_CACHE": str(project.parent / "cache")}
     environment["TMPDIR"] = str(project.parent / "temporary")
     Path(environment["TMPDIR"]).mkdir(exist_ok=True)
-    command = [sys.executable, "-m", "evit_deploy.cli.bench", "gate", "s.toml", *arguments]
+    command = [sys.executable, "-m", "evit_deploy.cli.bench", *words, *arguments]
     return subprocess.Popen(
         command, cwd=project, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -217,6 +219,18 @@ def test_ctrl_c_in_the_midst_of_a_revisions_export_leaves_nothing(project: Path)
     process.communicate()
     assert process.returncode == Exit.INTERRUPTED
     assert nothing_left(project)
+
+
+def test_a_suite_is_exported_and_measured(project: Path) -> None:
+    command = ("s.toml", "--device", "local", "--quick", "--json")
+    process = in_project(project, *command, words=())
+    stdout, stderr = process.communicate()
+    assert process.returncode == Exit.OK, stderr
+    (measurement,) = json.loads(stdout)["measurements"]
+    assert measurement["subject"]["name"] == "efficientvit_b0-r64-fp32.onnx"
+    process = in_project(project, *command, "new/tiny.tflite", words=())
+    assert "a suite says what to measure; name nothing beside it" in process.communicate()[1]
+    assert process.returncode == Exit.USAGE
 
 
 def test_no_such_revision(project: Path) -> None:
