@@ -50,8 +50,10 @@ def checked_out(revision: str) -> Iterator[Revision]:
         _git("worktree", "add", "--detach", "--quiet", str(tree), commit)
         yield Revision(f"{revision} ({commit[:7]})", tree, root)
     finally:
+        # Not "prune", which would also forget worktrees of other people's that are not mounted now.
+        if f"worktree {tree.resolve()}" in _git("worktree", "list", "--porcelain").splitlines():
+            _git("worktree", "remove", "--force", "--force", str(tree))  # twice: even one that is half made
         shutil.rmtree(work, ignore_errors=True)
-        _git("worktree", "prune")
 
 
 def _git(*words: str) -> str:

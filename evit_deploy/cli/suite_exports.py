@@ -92,7 +92,10 @@ def _export(words: list[str], program: Path, folder: Path) -> None:
     work = Path(tempfile.mkdtemp(prefix=".export-", dir=folder.parent))
     try:
         command = [sys.executable, "-m", "evit_deploy.cli.export", *words, "--json", "-o", str(work)]
-        done = run_child(command, environment={**os.environ, "PYTHONPATH": str(program)})
+        # "-m" looks into the working folder before it looks into PYTHONPATH: in a checkout of this program,
+        # that would be the working tree's package, whichever was asked for.
+        environment = {**os.environ, "PYTHONPATH": str(program)}
+        done = run_child(command, environment=environment, folder=program)
         if done.returncode:
             raise _failed(words, done.returncode, done.stderr.decode(errors="replace"))
         names = [Path(exported["path"]).name for exported in json.loads(done.stdout)]

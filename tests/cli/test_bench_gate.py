@@ -157,12 +157,16 @@ def project(tmp_path: Path) -> Path:
         '[[models]]\nmodel = "b0"\nformats = ["onnx"]\nresolutions = [64]\nweights = "b0.pt"\n'
     )
     checkpoint(folder, seed=0)
-    identity = ("-c", "user.name=tester", "-c", "user.email=tester@localhost")
-    for words in (("init", "-q"), ("add", "."), (*identity, "commit", "-q", "-m", "first")):
-        subprocess.run(["git", *words], cwd=folder, check=True)
+    commit(folder)
     (folder / "new").mkdir()
     shutil.copy(REPOSITORY / "tests/data/tiny.tflite", folder / "new")
     return folder
+
+
+def commit(folder: Path) -> None:
+    identity = ("-c", "user.name=tester", "-c", "user.email=tester@localhost")
+    for words in (("init", "-q"), ("add", "."), (*identity, "commit", "-q", "-m", "first")):
+        subprocess.run(["git", *words], cwd=folder, check=True)
 
 
 def checkpoint(folder: Path, seed: int) -> None:
@@ -208,11 +212,32 @@ def test_the_working_tree_against_a_revision(project: Path) -> None:
     assert "1 of 1 graph files are the baseline's" in stdout
 
 
+def test_the_program_of_a_revision_exports_its_side(tmp_path: Path) -> None:
+    """In a repository that holds this program: what the working tree's exporter leaves out is found."""
+    project = tmp_path / "program"
+    for package in ("evit_deploy", "models", "exporters", "benchmarks"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(REPOSITORY / package, project / package, symlinks=True, ignore=ignored)
+    (project / "s.toml").write_text(
+        'metrics = ["operators"]\n[[models]]\nmodel = "b0"\nformats = ["onnx"]\nresolutions = [64]\n'
+    )
+    commit(project)
+    pipeline = project / "exporters" / "rewrites" / "pipeline.py"
+    step = "    Rewrite(batch_norm.NAME, batch_norm.rewrite),\n"
+    assert step in pipeline.read_text()
+    pipeline.write_text(pipeline.read_text().replace(step, ""))
+    process = in_project(project, "--baseline", "git:HEAD")
+    stdout, stderr = process.communicate()
+    assert process.returncode == REGRESSION, stderr
+    assert "rewrite batch-norm-fold is no longer applied" in stdout
+    assert nothing_left(project)
+
+
 def test_ctrl_c_in_the_midst_of_a_revisions_export_leaves_nothing(project: Path) -> None:
     process = in_project(project, "--artifacts", "new", "--baseline", "git:HEAD")
     assert process.stderr is not None
     for line in process.stderr:
-        if line.startswith("  check out"):
+        if line.startswith("  export "):
             break
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
