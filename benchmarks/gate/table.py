@@ -11,7 +11,8 @@ from evit_deploy.benchmarks.checks import Check, Report, Status
 if TYPE_CHECKING:
     from rich.console import Console
 
-_ORDER = list(Status)
+# The gravest first.
+_ORDER = (Status.WORSE, Status.CHANGED, Status.INCOMPARABLE, Status.INCONCLUSIVE, Status.BETTER)
 
 
 def print_report(report: Report, console: Console) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
+from ai_edge_quantizer import quantizer, recipe
 from onnx import helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import Tensor, nn
@@ -120,6 +121,19 @@ def test_int8_where_float32_was(made: Made, altered: Altered, found: Found, tmp_
     assert any(cause.endswith("int8 values") for cause in wrong["precision"].causes)
     assert wrong["parity"].status is Status.WORSE
     assert wrong["size"].status is Status.BETTER
+
+
+def test_int8_where_float32_was_in_tflite(made: Made, altered: Altered, found: Found) -> None:
+    """Also: whoever quantises a file loses what is written inside it, and the gate goes on without."""
+    path = made("b0", "tflite", 128)
+    work = quantizer.Quantizer(str(path))
+    work.load_quantization_recipe(recipe.dynamic_wi8_afp32())
+    wrong = found(path, altered(path, bytes(work.quantize().quantized_model)))
+    assert wrong["precision"].summary == "weights were float32, are int8"
+    assert wrong["size"].status is Status.BETTER
+    assert "parameters" not in wrong  # as many as before, of another type
+    assert wrong["parity"].status is Status.WORSE
+    assert wrong["partitions"].status is Status.WORSE
 
 
 def test_one_layer_of_wrong_weights(made: Made, altered: Altered, found: Found) -> None:
