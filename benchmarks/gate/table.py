@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 _ORDER = (Status.WORSE, Status.CHANGED, Status.INCOMPARABLE, Status.INCONCLUSIVE, Status.BETTER)
 
 
-def print_report(report: Report, console: Console) -> None:
-    """All of it."""
+def print_report(report: Report, console: Console, *, accepted: bool = False) -> None:
+    """All of it; `accepted` says that the candidate is the baseline now, so that nothing is left to do."""
     console.print(f"baseline: {report.baseline}\ncandidate: {report.candidate}", markup=False)
     failing = [check for check in report.checks if check.status is not Status.PASS]
     if failing:
@@ -26,7 +26,7 @@ def print_report(report: Report, console: Console) -> None:
     for note in report.notes:
         console.print(f"note: {note}", markup=False)
     console.print(passed_line(report.checks), markup=False)
-    for line in next_steps(report):
+    for line in [] if accepted else next_steps(report):
         console.print(line, markup=False)
 
 

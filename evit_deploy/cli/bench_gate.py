@@ -225,4 +225,4 @@ def _show(report: Report, options: Options) -> None:
     if options.as_json:
         click.echo(json.dumps(report.as_dict(), sort_keys=True))
     else:
-        print_report(report, stdout_console())
+        print_report(report, stdout_console(), accepted=options.update)

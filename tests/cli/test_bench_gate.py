@@ -74,6 +74,8 @@ def test_a_change_is_red_until_somebody_says_yes(gate: RunBench, folder: Path, s
     done = gate("b.json", "--update")
     assert done.returncode == Exit.OK
     assert "baseline: b.json: 1 artifacts changed, 0 taken out" in done.stderr
+    assert "tiny.tflite, partitions:" in done.stdout
+    assert "next:" not in done.stdout
     assert gate("b.json").returncode == Exit.OK
 
 
