@@ -30,8 +30,8 @@ from typing import Any
 
 import click
 
+from evit_deploy.benchmarks.builtin_graph import builtin_graph
 from evit_deploy.benchmarks.cores import AUTO, pin
-from evit_deploy.benchmarks.doctor.builtin_graph import builtin_graph
 from evit_deploy.benchmarks.marking import freeze_collector
 from evit_deploy.benchmarks.passes import Subject, runs_per_sample, take_samples
 

@@ -94,6 +94,7 @@ METRICS: Mapping[str, str] = {
     "size": "bytes",
     "parity": "dB",
     "precision": "",
+    "signature": "",  # inputs and outputs: names, element types, shapes, layouts
     "fingerprint": "",
     "presence": "",  # the artifact is on one side only
     "anchor": "ms",  # the frozen model: it tells a slow machine from a slow model

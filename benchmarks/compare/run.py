@@ -23,7 +23,6 @@ from evit_deploy.benchmarks.plan import Plan, job_of
 from evit_deploy.benchmarks.results import COUNT, LATENCY, Measurement
 from evit_deploy.benchmarks.summary import NS_PER_MS, summarize_count
 from evit_deploy.devices import Device
-from evit_deploy.errors import Exit, UserError
 
 # Shorter launches than those of a plain measurement: what decides is how many pairs there are, since most of
 # the noise is between launches. See benchmarks/trust/ for what that costs and buys.
@@ -56,27 +55,6 @@ def pair_up(pairs: Sequence[tuple[Path, Path]]) -> list[Candidate]:
     """
     sides = [(Side(a, describe(a)), Side(b, describe(b))) for a, b in pairs]
     return [Candidate(b.path.name, a, b) for a, b in sides]
-
-
-def by_figure(devices: Sequence[Device], plan: Plan) -> tuple[list[Device], list[Device]]:
-    """The devices that time, and those that count.
-
-    Raises:
-        UserError: one does neither, or cannot count with so many threads.
-    """
-    for device in devices:
-        if device.figure not in (LATENCY, COUNT):
-            raise UserError(
-                f"{device.label} gives {device.figure}, which is for looking at one graph; compare on "
-                "qemu:CORE, whose counts repeat, or on a real device",
-                Exit.DEVICE,
-            )
-        if device.figure == COUNT and plan.threads != 1:
-            raise UserError(
-                f"--threads {plan.threads}: {device.label}: instructions are counted for one thread only",
-                Exit.DEVICE,
-            )
-    return [d for d in devices if d.figure == LATENCY], [d for d in devices if d.figure == COUNT]
 
 
 def compare_pairs(

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from evit_deploy.benchmarks.builtin_graph import NAME, builtin_graph
 from evit_deploy.benchmarks.bundle import bundle_agent
 from evit_deploy.benchmarks.doctor.advice import advise
-from evit_deploy.benchmarks.doctor.builtin_graph import NAME, builtin_graph
 from evit_deploy.benchmarks.doctor.determinism import Determinism, determinism_of
 from evit_deploy.benchmarks.doctor.emulation import advise_board, advise_emulated
 from evit_deploy.benchmarks.doctor.finding import Finding

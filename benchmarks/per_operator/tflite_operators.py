@@ -10,6 +10,7 @@ their weights become the same file; small constants and integers keep theirs.
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,9 @@ class TfliteGraph:
 
     def __init__(self, path: Path) -> None:
         self._schema = schema = require_schema()
-        self._model = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
+        content = path.read_bytes()
+        self._model = schema.ModelT.InitFromPackedBuf(content, 0)
+        _fetch_outlying(self._model, content)
         self._graph = self._model.subgraphs[0]
         self._names = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
         self._codes = [max(c.builtinCode, c.deprecatedBuiltinCode) for c in self._model.operatorCodes]
@@ -80,6 +83,22 @@ class TfliteGraph:
             tensor.name, tensor.shape, tensor.buffer = name, [1], 0
             tensors.append(tensor)
         return self._save(tensors, [schema.BufferT()], [operator], [code], [0])
+
+    def constants(self) -> dict[str, int]:
+        """Element type -> how many values the constants of that type have."""
+        types = {v: k.lower() for k, v in vars(self._schema.TensorType).items() if isinstance(v, int)}
+        counted: Counter[str] = Counter()
+        for index, tensor in enumerate(self._graph.tensors):
+            if self._data(index) is not None:
+                counted[types[tensor.type]] += elements(_shape(tensor))
+        return dict(sorted(counted.items()))
+
+    def note(self, name: str) -> bytes | None:
+        """What the file's metadata has under a name; None where another tool has emptied it."""
+        entries = {entry.name: entry for entry in self._model.metadata or []}
+        entry = entries.get(name.encode())
+        data = None if entry is None else self._model.buffers[entry.buffer].data
+        return None if data is None else bytes(data)
 
     def _operator(self, operator: Any, index: int) -> Operator:
         name = kind = self._name(operator)
@@ -184,6 +203,14 @@ def _work(name: str, options: Any, inputs: list[list[int]], output: list[int]) -
     groups = inputs[0][-1] // weight[3]  # weights (O, kh, kw, I / groups)
     kind = convolution_kind(name, weight[1:3], groups, inputs[0][-1], options.strideH)
     return kind, elements(output) * elements(weight[1:])
+
+
+def _fetch_outlying(model: Any, content: bytes) -> None:
+    """Buffers that lie behind the flatbuffer (the quantizer writes such files) into it, as all others are."""
+    for buffer in model.buffers:
+        if buffer.data is None and buffer.offset > 1:
+            buffer.data = np.frombuffer(content, np.uint8, count=buffer.size, offset=buffer.offset)
+            buffer.offset = buffer.size = 0
 
 
 def _shape(tensor: Any) -> list[int]:

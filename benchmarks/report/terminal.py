@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from evit_deploy.benchmarks.checks import Check, Report, Status
+from evit_deploy.benchmarks.checks import GATE, Check, Report, Status
 from evit_deploy.benchmarks.report.text import (
     UNKNOWN,
+    by_metric,
     change,
     change_interval,
     headline,
@@ -30,25 +31,28 @@ _TEXT_COLUMNS = ("verdict", "artifact", "device", "metric")
 _COLUMNS = (*_TEXT_COLUMNS, "baseline", "candidate", "change", "95 %", "allowed")
 
 
-def print_report(report: Report, console: Console, *, every: bool = False) -> None:
+def print_report(report: Report, console: Console, *, every: bool = False, accepted: bool = False) -> None:
     """The verdict comes last, where a terminal is read first.
 
     Args:
         report: see `Report`.
         console: where to.
         every: list the checks that pass, too.
+        accepted: the candidate is the baseline now, so nothing is left to do.
     """
     listed = [check for check in report.checks if every or check.status not in _QUIET]
     console.print(f"{report.kind}: {report.candidate} against {report.baseline}", markup=False)
     if listed:
         _print_table(listed, console)
     for check in listed:
-        _print_causes(check, console)
+        _print_causes(check, console, accepted)
     quiet = [check for check in report.checks if check not in listed]
     if quiet:
-        console.print(f"not listed: {tally(quiet)}", markup=False)
+        console.print(f"not listed: {tally(quiet)} ({by_metric(quiet)})", markup=False)
     for note in report.notes:
         console.print(note, markup=False)
+    for line in [] if accepted or report.kind != GATE else _acceptance(report):
+        console.print(f"next: {line}", markup=False)
     console.print(headline(report), style=_STYLES[report.status], markup=False)
 
 
@@ -87,11 +91,21 @@ def _cells(check: Check) -> list[str]:
     return [*texts, *values, change(check.ratio), change_interval(check), tolerance(check)]
 
 
-def _print_causes(check: Check, console: Console) -> None:
+def _acceptance(report: Report) -> list[str]:
+    """How to say yes to a gate's outcome, where that is a choice."""
+    statuses = {check.status for check in report.checks}
+    if statuses & {Status.WORSE, Status.CHANGED}:
+        return ["if this is intended, say yes: run the same command with --update and commit the file"]
+    if Status.BETTER in statuses:
+        return ["to keep what was gained, run the same command with --update and commit the file"]
+    return []
+
+
+def _print_causes(check: Check, console: Console, accepted: bool) -> None:
     place = "" if check.device is None else f" on {check.device}"
     text = f"{check.word}: {check.artifact}{place}, {check.metric}: {check.summary}"
     console.print(text, markup=False)
     for cause in check.causes:
         console.print(f"  cause: {cause}", markup=False)
-    if check.advice is not None:
+    if check.advice is not None and not accepted:
         console.print(f"  next: {check.advice}", markup=False)

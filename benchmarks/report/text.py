@@ -89,6 +89,12 @@ def tally(checks: Sequence[Check]) -> str:
     return f"{len(checks)} {plural}: " + ", ".join(f"{count} {word}" for word, count in counts.items())
 
 
+def by_metric(checks: Sequence[Check]) -> str:
+    """`2 macs, 2 operators`."""
+    counts = Counter(check.metric for check in checks)
+    return ", ".join(f"{count} {metric}" for metric, count in sorted(counts.items()))
+
+
 def moment(iso: str) -> str:
     """`2026-11-22T03:04:05+00:00` -> `2026-11-22 03:04 UTC`; anything else as it is."""
     found = re.fullmatch(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d):\d\d(?:\.\d+)?(?:\+00:00|Z)", iso)

@@ -15,6 +15,7 @@ from evit_deploy.cli.bench_calibrate import calibrate
 from evit_deploy.cli.bench_compare import compare
 from evit_deploy.cli.bench_devices import devices
 from evit_deploy.cli.bench_doctor import doctor
+from evit_deploy.cli.bench_gate import gate
 from evit_deploy.cli.bench_history import history
 from evit_deploy.cli.bench_instructions import instructions
 from evit_deploy.cli.bench_predict import add_predictions, profile_for
@@ -27,6 +28,7 @@ from evit_deploy.cli.prepare import prepare_boards, prepare_emulator, set_up_boa
 from evit_deploy.cli.request import Request, resumed
 from evit_deploy.cli.runtime_options import INTERPRETERS, runtime_options, runtime_options_of
 from evit_deploy.cli.store_options import check_store, keep_result, label_option
+from evit_deploy.cli.suites import suite_of, suite_request
 from evit_deploy.errors import UserError
 
 if TYPE_CHECKING:
@@ -45,10 +47,10 @@ if TYPE_CHECKING:
 def bench() -> None:
     """Measure ONNX and TFLite files on ARM CPUs, or count their instructions where there is none.
 
-    Without ARTIFACT, everything in ./artifacts is measured. On a device that is not emulated: latency, load
-    time, first run and peak memory, from several processes. On an emulated one: the number of ARM
-    instructions of an inference, by class. Both check the outputs against the reference that evit-export
-    wrote beside the artifact.
+    Without ARTIFACT, everything in ./artifacts is measured; a SUITE.toml is exported first, and measured on
+    its own devices. On a device that is not emulated: latency, load time, first run and peak memory, from
+    several processes. On an emulated one: the number of ARM instructions of an inference, by class. Both
+    check the outputs against the reference that evit-export wrote beside the artifact.
 
     \b
     Devices:
@@ -111,6 +113,9 @@ def run(
     from evit_deploy.benchmarks.results import write_result
 
     reporter = reporter_of(quiet, verbose)
+    suite = suite_of(artifacts)
+    if suite is not None and resume is None:
+        artifacts, names = suite_request(suite, names, reporter)
     if resume is None:
         plan = replace(_plan(quick, launches), interpreter=interpreter, options=runtime_options_of(runtime))
         request = _request(artifacts, names, plan, threads, cores)
@@ -176,6 +181,7 @@ bench.add_command(calibrate)
 bench.add_command(compare)
 bench.add_command(devices)
 bench.add_command(doctor)
+bench.add_command(gate)
 bench.add_command(history)
 bench.add_command(instructions)
 bench.add_command(profile_command)

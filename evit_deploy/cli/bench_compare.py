@@ -12,7 +12,7 @@ import click
 
 from evit_deploy import __version__
 from evit_deploy.cli.common import reporter_of, stdout_console, verbosity_options
-from evit_deploy.cli.device_choices import choose
+from evit_deploy.cli.device_choices import by_figure, choose
 from evit_deploy.cli.margins import share
 from evit_deploy.cli.prepare import prepare_emulator
 from evit_deploy.cli.report_options import report_options, takes_stdout, write_reports
@@ -71,7 +71,7 @@ def compare(
     """
     from evit_deploy.benchmarks.checks import COMPARE, Report, exit_code
     from evit_deploy.benchmarks.compare.match import match
-    from evit_deploy.benchmarks.compare.run import by_figure, compare_pairs
+    from evit_deploy.benchmarks.compare.run import compare_pairs
     from evit_deploy.benchmarks.report.terminal import print_report
     from evit_deploy.devices import ARM_CPU, resolve_all
 
@@ -81,7 +81,7 @@ def compare(
     devices = resolve_all(names or (ARM_CPU,))
     threads, cores = choose(devices, threads, cores)
     plan = replace(_plan(seconds), threads=threads, cores=cores, seed=seed)
-    timing, counting = by_figure(devices, plan)
+    timing, counting = by_figure(devices, threads)
     prepare_emulator(counting, reporter, allowed=not no_setup)
     rule = _rule(margin, pairs)
     with reporter.progress("comparing") as step:

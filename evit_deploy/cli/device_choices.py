@@ -42,6 +42,29 @@ def refuse_for_emulated(devices: Sequence[Device], threads: int, cores: str) -> 
         raise UserError(f"--cores {cores}: {emulated[0]}: one emulated core is all there is", Exit.DEVICE)
 
 
+def by_figure(devices: Sequence[Device], threads: int = 1) -> tuple[list[Device], list[Device]]:
+    """The devices that time, and those that count.
+
+    Raises:
+        UserError: one does neither, or cannot count with so many threads.
+    """
+    from evit_deploy.devices.base import COUNT, LATENCY
+
+    for device in devices:
+        if device.figure not in (LATENCY, COUNT):
+            raise UserError(
+                f"{device.label} gives {device.figure}, which is for looking at one graph; compare on "
+                "qemu:CORE, whose counts repeat, or on a real device",
+                Exit.DEVICE,
+            )
+        if device.figure == COUNT and threads != 1:
+            raise UserError(
+                f"--threads {threads}: {device.label}: instructions are counted for one thread only",
+                Exit.DEVICE,
+            )
+    return [d for d in devices if d.figure == LATENCY], [d for d in devices if d.figure == COUNT]
+
+
 def _one(devices: Sequence[Device], key: str, default: Any) -> Any:
     values = {device.label: device.choices.get(key, default) for device in devices}
     if len(set(values.values())) > 1:

@@ -25,6 +25,8 @@ class Delegation:
     delegated_ops: int
     total_ops: int
     op_histogram: dict[str, int]  # of the original graph, by operator name
+    left: tuple[int, ...] = ()  # positions in the original graph of the operators that were not taken
+    runtime: str = ""  # whose delegate it is: "litert 2.3.0"
 
 
 def delegation_of(path: Path, *, interpreter: str = AUTO) -> Delegation:
@@ -35,14 +37,17 @@ def delegation_of(path: Path, *, interpreter: str = AUTO) -> Delegation:
     """
     with LiteRtRunner(path, interpreter=interpreter, delegate=False) as plain:
         original = plain.nodes()
-    with LiteRtRunner(path, interpreter=interpreter) as delegated:
-        partitions = [node for node in delegated.nodes() if node["op_name"] == _DELEGATE]
+    with LiteRtRunner(path, interpreter=interpreter) as with_delegate:
+        partitions = [node for node in with_delegate.nodes() if node["op_name"] == _DELEGATE]
     taken = [_ops_between(original, node["inputs"], node["outputs"]) for node in partitions]
+    delegated: set[int] = set().union(*taken)
     return Delegation(
         partitions=len(partitions),
-        delegated_ops=len(set().union(*taken)),
+        delegated_ops=len(delegated),
         total_ops=len(original),
         op_histogram=dict(sorted(Counter(str(node["op_name"]) for node in original).items())),
+        runtime=f"{with_delegate.name} {with_delegate.version}",
+        left=tuple(i for i in range(len(original)) if i not in delegated),
     )
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from evit_deploy.benchmarks.doctor.builtin_graph import NAME, builtin_graph
+from evit_deploy.benchmarks.builtin_graph import NAME, builtin_graph
 from evit_deploy.runtimes import open_runner
 
 
@@ -29,6 +29,6 @@ def test_it_runs_and_its_activations_keep_their_size(tmp_path: Path) -> None:
 
 
 def test_protocol_buffers_take_numbers_of_several_bytes() -> None:
-    from evit_deploy.benchmarks.doctor.builtin_graph import _varint
+    from evit_deploy.benchmarks.builtin_graph import _varint
 
     assert [_varint(value) for value in (0, 127, 128, 300)] == [b"\0", b"\x7f", b"\x80\x01", b"\xac\x02"]
