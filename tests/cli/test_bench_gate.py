@@ -58,10 +58,7 @@ def test_nothing_changed(gate: RunBench, folder: Path) -> None:
     before = (folder / "b.json").read_bytes()
     done = gate("b.json")
     assert done.returncode == Exit.OK, done.stderr
-    assert (
-        "not listed: 15 checks: 15 pass (2 macs, 2 operators, 2 parameters, 2 parity, 1 partitions"
-        in done.stdout
-    )
+    assert "not listed: 15 checks: 15 pass (2 macs, 2 operators, 2 parameters, 1 partitions" in done.stdout
     assert "2 of 2 graph files are the baseline's, byte for byte" in done.stdout
     assert gate("b.json", "--update").returncode == Exit.OK
     assert (folder / "b.json").read_bytes() == before
