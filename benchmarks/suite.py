@@ -81,11 +81,14 @@ class Tolerances:
 class LatencySection:
     """The table `[latency]`: wall time on `devices`, baseline and candidate both measured now.
 
-    `margin` is the share by which a candidate may be slower.
+    `margin` is the share by which a candidate may be slower; at most `pairs` pairs of launches are taken, of
+    `seconds` each.
     """
 
     devices: tuple[str, ...]
     margin: float = 0.03
+    pairs: int = 30
+    seconds: float = 0.5
     threads: int = 1
     cores: str = "auto"
 
@@ -141,7 +144,9 @@ _TOLERANCES: Mapping[str, Kind] = {
 }
 _LATENCY: Mapping[str, Kind] = {
     "devices": strings("device"),
-    "margin": number(0, 1),
+    "margin": number(0.001, 0.9),
+    "pairs": number(6, whole=True),
+    "seconds": number(0.05),
     "threads": number(1, whole=True),
     "cores": Kind("a string", str),
 }

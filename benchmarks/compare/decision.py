@@ -61,6 +61,11 @@ class Rule:
         return asdict(self)
 
 
+def rule_of(margin: float, pairs: int) -> Rule:
+    """With looks after a third, two thirds and all of the pairs, at least 6."""
+    return Rule(margin=margin, looks=(pairs // 3, pairs * 2 // 3, pairs))
+
+
 @dataclass(frozen=True)
 class Estimate:
     """What the pairs so far say. `ratio` is candidate / baseline, between `low` and `high` with 95 %.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +34,9 @@ class Comparison:
     """What was found; see `checks.Report` for the fields."""
 
     checks: tuple[Check, ...]
-    series: tuple[dict[str, Any], ...]
-    devices: dict[str, dict[str, Any]]
+    series: tuple[dict[str, Any], ...] = ()
+    devices: dict[str, dict[str, Any]] = field(default_factory=dict)
+    plan: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ def compare_pairs(
         checks=tuple(check for one in found for check in one.checks),
         series=tuple(series for one in found for series in one.series),
         devices={label: facts for one in found for label, facts in one.devices.items()},
+        plan={name: value for one in reversed(found) for name, value in one.plan.items()},
     )
 
 
@@ -110,7 +112,8 @@ def compare_latency(
             Series(c.name, device, c.baseline, c.candidate, plan) for device in devices for c in candidates
         ]
         checks = _look_by_look(series, rule, say)
-    return Comparison(tuple(checks), tuple(s.as_dict() for s in series), facts)
+    how = {**plan.as_dict(), **rule.as_dict()}
+    return Comparison(tuple(checks), tuple(s.as_dict() for s in series), facts, how)
 
 
 def compare_counts(
@@ -142,7 +145,7 @@ def compare_counts(
             for c in candidates:
                 a, b = (_count(device, side, plan, say) for side in (c.baseline, c.candidate))
                 checks.append(check_counts(c.name, device.label, a, b, tolerance))
-    return Comparison(tuple(checks), (), facts)
+    return Comparison(tuple(checks), devices=facts, plan=plan.as_dict())
 
 
 def _open(device: Device, stack: ExitStack, say: Say, *, wait: bool) -> dict[str, Any]:

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from evit_deploy.benchmarks.builtin_graph import NAME, builtin_graph
 from evit_deploy.benchmarks.checks import Check, Status
-from evit_deploy.benchmarks.compare.decision import Rule
+from evit_deploy.benchmarks.compare.decision import rule_of
 from evit_deploy.benchmarks.compare.run import COMPARE_PLAN, Comparison, compare_latency
+from evit_deploy.benchmarks.gate.attribution import explained
 from evit_deploy.benchmarks.gate.side import Side
 from evit_deploy.benchmarks.rounds import Say
 from evit_deploy.benchmarks.suite import LatencySection
@@ -31,11 +32,12 @@ def compare_wall_time(
         UserError, SetupError: an artifact cannot be run, or a device cannot be used.
     """
     pairs = [(old.graphs[name], new.graphs[name]) for name in old.graphs if name in new.graphs]
-    plan = replace(COMPARE_PLAN, threads=asked.threads, cores=asked.cores)
-    rule = Rule(margin=asked.margin)
+    plan = replace(COMPARE_PLAN, seconds=asked.seconds, threads=asked.threads, cores=asked.cores)
+    rule = rule_of(asked.margin, asked.pairs)
     with _anchor() as anchor:
         found = compare_latency([*pairs, (anchor, anchor)], devices, plan, rule, say, wait=wait)
-    return replace(found, checks=tuple(judged_by_anchor(found.checks)))
+    checks = explained(judged_by_anchor(found.checks), old, new, devices, say)
+    return replace(found, checks=tuple(checks))
 
 
 @contextmanager

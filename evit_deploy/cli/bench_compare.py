@@ -20,10 +20,7 @@ from evit_deploy.cli.verdict_exit import environment_errors_exit_2
 from evit_deploy.errors import Exit, SetupError
 
 if TYPE_CHECKING:
-    from evit_deploy.benchmarks.compare.decision import Rule
     from evit_deploy.benchmarks.plan import Plan
-
-LOOKS = 3
 
 
 @click.command()
@@ -69,21 +66,22 @@ def compare(
 
     Exit codes: 0 no slower, 1 slower, 2 nothing could be compared, 3 inconclusive.
     """
+    require_scipy()
     from evit_deploy.benchmarks.checks import COMPARE, Report, exit_code
+    from evit_deploy.benchmarks.compare.decision import rule_of
     from evit_deploy.benchmarks.compare.match import match
     from evit_deploy.benchmarks.compare.run import compare_pairs
     from evit_deploy.benchmarks.report.terminal import print_report
     from evit_deploy.devices import ARM_CPU, resolve_all
 
     reporter = reporter_of(quiet, verbose)
-    require_scipy()
     matched = match(baseline, candidate)
     devices = resolve_all(names or (ARM_CPU,))
     threads, cores = choose(devices, threads, cores)
     plan = replace(_plan(seconds), threads=threads, cores=cores, seed=seed)
     timing, counting = by_figure(devices, threads)
     prepare_emulator(counting, reporter, allowed=not no_setup)
-    rule = _rule(margin, pairs)
+    rule = rule_of(margin, pairs)
     with reporter.progress("comparing") as step:
         found = compare_pairs(matched.pairs, timing, counting, plan, rule, step, wait=not no_wait)
     report = Report(
@@ -94,7 +92,7 @@ def compare(
         tool={"name": "evit-deploy", "version": __version__},
         checks=(*matched.missing, *found.checks),
         devices=found.devices,
-        plan={**plan.as_dict(), **rule.as_dict()},
+        plan=found.plan,
         series=found.series,
     )
     write_reports(report, outputs, reporter, inconclusive)
@@ -124,10 +122,3 @@ def _plan(seconds: float | None) -> Plan:
     from evit_deploy.benchmarks.compare.run import COMPARE_PLAN
 
     return COMPARE_PLAN if seconds is None else replace(COMPARE_PLAN, seconds=seconds)
-
-
-def _rule(margin: float, pairs: int) -> Rule:
-    """Looks after a third, two thirds and all of the pairs."""
-    from evit_deploy.benchmarks.compare.decision import Rule
-
-    return Rule(margin=margin, looks=tuple(pairs * (look + 1) // LOOKS for look in range(LOOKS)))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from evit_deploy.cli.bench_compare import require_scipy
 from evit_deploy.cli.common import Reporter, reporter_of, stdout_console, verbosity_options
 from evit_deploy.cli.device_choices import by_figure
 from evit_deploy.cli.gate_sides import Asked, baseline_side, candidate_side
@@ -21,6 +22,7 @@ from evit_deploy.errors import Exit, UserError
 
 if TYPE_CHECKING:
     from evit_deploy.benchmarks.checks import Check, Report
+    from evit_deploy.benchmarks.compare.run import Comparison
     from evit_deploy.benchmarks.gate.side import Side
     from evit_deploy.benchmarks.rounds import Say
     from evit_deploy.benchmarks.suite import LatencySection
@@ -88,6 +90,8 @@ def _gate(options: Options, reporter: Reporter) -> int:
     cores, real = _devices(options, suite)
     asked = Asked(suite, options.baseline, options.artifacts, cores)
     _refuse_impossible(options, asked)
+    if real and options.tier != DETERMINISTIC:
+        require_scipy()
     prepare_emulator(cores, reporter, allowed=not options.no_setup)
     with reporter.progress("gate") as say:
         report, new = _compare(options, asked, real, say)
@@ -168,7 +172,9 @@ def _deterministic(asked: Asked, old: Side, new: Side, say: Say) -> tuple[Side, 
     return new, explained(checks, old, new, asked.cores, say), notes_on(old.facts, new.facts)
 
 
-def _latency(asked: Asked, old: Side, new: Side, real: Sequence[Device], say: Say, *, wait: bool) -> Any:
+def _latency(
+    asked: Asked, old: Side, new: Side, real: Sequence[Device], say: Say, *, wait: bool
+) -> Comparison:
     from evit_deploy.benchmarks.gate.latency import compare_wall_time
     from evit_deploy.benchmarks.suite import LatencySection
 
@@ -178,7 +184,12 @@ def _latency(asked: Asked, old: Side, new: Side, real: Sequence[Device], say: Sa
 
 
 def _report(
-    asked: Asked, old: Side, new: Side, checks: Sequence[Check], notes: Sequence[str], found: Any
+    asked: Asked,
+    old: Side,
+    new: Side,
+    checks: Sequence[Check],
+    notes: Sequence[str],
+    found: Comparison | None,
 ) -> Report:
     from datetime import datetime, timezone
 
@@ -198,6 +209,7 @@ def _report(
         tool={"name": "evit-deploy", "version": __version__, "agent_sha256": bundle_agent().sha256},
         checks=(*checks, *(() if found is None else found.checks)),
         devices={**emulated, **({} if found is None else found.devices)},
+        plan={} if found is None else found.plan,
         series=() if found is None else found.series,
         notes=tuple(notes),
     )

@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from evit_deploy.artifact import to_json
+from evit_deploy.benchmarks.trust.slowed import slow_down
 from evit_deploy.errors import Exit
 from evit_deploy.models.state_dicts import seeded_state_dict
 from evit_deploy.models.zoo import find_model
@@ -266,3 +267,34 @@ def test_no_such_revision(project: Path) -> None:
     assert process.returncode == Exit.USAGE
     assert "no such revision: gone" in stderr.splitlines()[-1]
     assert nothing_left(project)
+
+
+WALL_TIME = """
+metrics = ["operators"]
+[[models]]
+model = "b0"
+[latency]
+devices = ["local"]
+pairs = 6
+seconds = 0.05
+"""
+
+
+def test_wall_time_against_a_folder(folder: Path, run_bench: RunBench, tiny_tflite: Path) -> None:
+    """The graph made several times slower; the anchor, which is not, says that it was not the machine."""
+    (folder / "s.toml").write_text(WALL_TIME)
+    for side in ("fast", "slow"):
+        (folder / side).mkdir()
+    shutil.copy(REPOSITORY / "tests/data/tiny.tflite", folder / "fast/tiny.tflite")
+    slow_down(folder / "fast/tiny.tflite", 400, folder / "slow/tiny.tflite")
+    done = run_bench(
+        *("gate", "s.toml", "--baseline", "fast", "--artifacts", "slow", "--tier", "latency"),
+        *("-o", "report.json"),
+    )
+    assert done.returncode == REGRESSION, done.stderr
+    report = json.loads((folder / "report.json").read_text())
+    latency, anchor = report["checks"]
+    assert (latency["metric"], latency["status"], anchor["metric"]) == ("latency", "worse", "anchor")
+    assert any(" ms (" in cause for cause in latency["causes"])
+    assert any("not the machine: the anchor" in cause for cause in latency["causes"])
+    assert report["plan"]["looks"] == [2, 4, 6]
