@@ -32,10 +32,11 @@ def verdicts(change: float, deviation: float, runs: int) -> list[Status]:
 
 
 @pytest.mark.parametrize("deviation", [QUIET, NOISY, 0.1])
-def test_a_model_against_itself_is_never_slower(deviation: float) -> None:
+def test_a_model_against_itself_is_hardly_ever_slower(deviation: float) -> None:
+    """Alpha is 1 in 100: of 150, more than 5 would be so by chance once in 200 times; the seeds are fixed."""
     found = verdicts(0.0, deviation, runs=150)
-    assert found.count(Status.WORSE) <= 1
-    assert found.count(Status.BETTER) <= 1
+    assert found.count(Status.WORSE) <= 5
+    assert found.count(Status.BETTER) <= 5
 
 
 def test_a_model_against_itself_passes_where_the_noise_allows_it() -> None:
@@ -90,6 +91,20 @@ def test_what_is_said_to_be_detectable_is_detected_four_times_of_five() -> None:
         last = estimate(values.tolist(), RULE)
         found += decide(last, RULE, last.p_slower, last.p_faster) is Status.WORSE
     assert 65 <= found <= 97
+
+
+def test_a_disturbed_launch_now_and_then_hides_nothing() -> None:
+    """One pair in ten with a launch that had to share its core, on either side."""
+    generator = np.random.default_rng(5)
+    for change, status in ((0.0, Status.PASS), (0.06, Status.WORSE)):
+        found = 0
+        for _ in range(40):
+            values = math.log1p(change) + QUIET * generator.standard_normal(30)
+            disturbed = generator.random(30) < 0.1
+            values += disturbed * generator.choice([-0.5, 0.5], 30)
+            last = estimate(values.tolist(), RULE)
+            found += decide(last, RULE, last.p_slower, last.p_faster) is status
+        assert found >= 36, status
 
 
 def test_many_comparisons_need_stronger_evidence_each() -> None:
