@@ -19,7 +19,6 @@ What is not understood is an error that names the file and the line, never passe
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,12 +30,8 @@ from evit_deploy.benchmarks.suite_table import Kind, Table, choice, number, stri
 from evit_deploy.benchmarks.toml_places import lines_of
 from evit_deploy.devices import resolve_all
 from evit_deploy.devices.base import COUNT, LATENCY
+from evit_deploy.devices.config import read_toml
 from evit_deploy.errors import Exit, UserError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 # The metrics of `evit-bench gate` that need no device but an emulated one.
 DETERMINISTIC = (
@@ -178,13 +173,7 @@ def read_suite(file: Path, find_model: FindModel | None = None) -> Suite:
     Raises:
         UserError: it cannot be read, or has something in it that is not understood.
     """
-    try:
-        text = file.read_text(encoding="utf-8")
-        data = tomllib.loads(text)
-    except OSError as error:
-        raise UserError(f"{file}: {error.strerror}", Exit.CONFIG) from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UserError(f"{file}: not TOML: {error}", Exit.CONFIG) from error
+    text, data = read_toml(file)
     top = Table(file, lines_of(text), (), data)
     top.check(_TOP)
     if not top.get("models", []):

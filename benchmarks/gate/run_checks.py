@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from evit_deploy.benchmarks.checks import METRICS, Check, Status
+from evit_deploy.benchmarks.compare.counts import change_of, class_changes, total_status
+from evit_deploy.benchmarks.doctor.determinism import ARITHMETIC
 from evit_deploy.benchmarks.gate.facts import Counted, Facts, Parity
 from evit_deploy.benchmarks.suite import Tolerances
 
-# Classes that do the model's arithmetic. They were never seen to differ between two runs of one file.
-ARITHMETIC = ("simd_fma_fp32", "simd_fma_fp16", "simd_dot_int8", "simd_matmul_int8", "simd_bf16")
 # Of class maps: as much as an export may differ from its reference.
 _AGREEMENT = 0.001
-_MOST_CAUSES = 5
 
 
 def check_parity(name: str, old: Facts, new: Facts, tolerances: Tolerances) -> Check | None:
@@ -67,20 +64,23 @@ def check_instructions(
     unlike = environment_changes(before, after)
     ratio = after.total / before.total
     status = Status.INCOMPARABLE if unlike else _status(before, after, tolerances.instructions)
-    change = f"{_millions(before.total)} -> {_millions(after.total)} instructions ({ratio - 1:+.3%}"
-    allowed = "not comparable)" if unlike else f"allowed {tolerances.instructions:+.2%})"
+    allowed = "not comparable" if unlike else f"allowed {tolerances.instructions:+.2%}"
     return Check(
         artifact=name,
         metric="instructions",
         status=status,
-        summary=f"{change}; {allowed}",
+        summary=f"{change_of(before.total, after.total)}; {allowed}",
         device=device,
         baseline=before.total,
         candidate=after.total,
         unit=METRICS["instructions"],
         tolerance=tolerances.instructions,
         ratio=ratio,
-        causes=unlike if unlike else () if status is Status.PASS else class_changes(before, after),
+        causes=unlike
+        if unlike
+        else ()
+        if status is Status.PASS
+        else class_changes(before.classes, after.classes),
         advice=(
             "no verdict on unlike versions: take the baseline's, or accept the new counts with --update"
             if unlike
@@ -98,31 +98,7 @@ def environment_changes(before: Counted, after: Counted) -> tuple[str, ...]:
     )
 
 
-def class_changes(before: Counted, after: Counted) -> tuple[str, ...]:
-    """`+12.300 M simd_load (+8.1 %)`, the largest first; arithmetic that changed at all is among them."""
-    changes = {
-        c: after.classes.get(c, 0) - before.classes.get(c, 0) for c in {*before.classes, *after.classes}
-    }
-    order = sorted((c for c in changes if changes[c]), key=lambda c: (-abs(changes[c]), c))
-    shown = [c for i, c in enumerate(order) if i < _MOST_CAUSES or c in ARITHMETIC]
-    return tuple(_class_change(c, changes[c], before.classes) for c in shown)
-
-
 def _status(before: Counted, after: Counted, tolerance: float) -> Status:
-    ratio = after.total / before.total
-    if ratio > 1 + tolerance:
-        return Status.WORSE
-    if ratio < 1 - tolerance:
-        return Status.BETTER
+    status = total_status(after.total / before.total, tolerance)
     exact = all(before.classes.get(c, 0) == after.classes.get(c, 0) for c in ARITHMETIC)
-    return Status.PASS if exact else Status.CHANGED
-
-
-def _class_change(name: str, change: int, before: Mapping[str, int]) -> str:
-    share = f"{change / before[name]:+.1%}" if before.get(name) else "there was none"
-    exact = ", arithmetic" if name in ARITHMETIC else ""
-    return f"{'+' if change > 0 else '-'}{_millions(abs(change))} {name} ({share}{exact})"
-
-
-def _millions(count: int) -> str:
-    return f"{count / 1e6:.3f} M"
+    return Status.CHANGED if status is Status.PASS and not exact else status

@@ -53,7 +53,10 @@ def print_report(report: Report, console: Console, *, every: bool = False, accep
         console.print(note, markup=False)
     for line in [] if accepted or report.kind != GATE else _acceptance(report):
         console.print(f"next: {line}", markup=False)
-    console.print(headline(report), style=_STYLES[report.status], markup=False)
+    if accepted:
+        console.print(f"Accepted: what was found is the baseline now ({tally(report.checks)})", markup=False)
+    else:
+        console.print(headline(report), style=_STYLES[report.status], markup=False)
 
 
 def _print_table(checks: Sequence[Check], console: Console) -> None:

@@ -116,14 +116,23 @@ def read_config(file: Path) -> Config:
     Raises:
         UserError: see `load_config`.
     """
+    text, data = read_toml(file)
+    return _Reader(file, text).config(data)
+
+
+def read_toml(file: Path) -> tuple[str, dict[str, Any]]:
+    """The text of a TOML file, and what it says.
+
+    Raises:
+        UserError: it cannot be read, or is no TOML.
+    """
     try:
         text = file.read_text(encoding="utf-8")
-        data = tomllib.loads(text)
+        return text, tomllib.loads(text)
     except OSError as error:
         raise UserError(f"{file}: {error.strerror}", Exit.CONFIG) from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UserError(f"{file}: not TOML: {error}", Exit.CONFIG) from error
-    return _Reader(file, text).config(data)
 
 
 @dataclass(frozen=True)

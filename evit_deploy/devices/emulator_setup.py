@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -91,11 +91,7 @@ def set_up(say: Say, mirror: str | None = None) -> Emulator:
 
 
 def _build(say: Say, mirror: str) -> Emulator:
-    final = emulator_folder()
-    work = final.with_name(f".building-{final.name}")
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir()
-    try:
+    with put_in_place(emulator_folder(), "the emulator") as work:
         # What can fail without the network comes first.
         stamp = {
             "plugin_compiler": _plugin(work, say),
@@ -106,29 +102,56 @@ def _build(say: Say, mirror: str) -> Emulator:
         _roots(work)
         say("trying it")
         _try(Emulator(work), work)
-        shutil.rmtree(work / "download")
         (work / "stamp.json").write_bytes(to_json(stamp))
+    return Emulator(emulator_folder())
+
+
+@contextmanager
+def put_in_place(final: Path, what: str) -> Iterator[Path]:
+    """A folder to work in, which becomes `final` when all went well, without what is in its download/.
+
+    Raises:
+        SetupError: it cannot be written; `what` is its name in the message.
+    """
+    work = final.with_name(f".building-{final.name}")
+    shutil.rmtree(work, ignore_errors=True)
+    try:
+        work.mkdir()
+        yield work
+        shutil.rmtree(work / "download")
         work.rename(final)
     except OSError as error:
-        raise SetupError(
-            f"the emulator cannot be written to {final.parent}: {error}", Exit.EMULATOR
-        ) from error
+        raise SetupError(f"{what} cannot be written to {final.parent}: {error}", Exit.EMULATOR) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    return Emulator(final)
 
 
 def _host(work: Path, mirror: str, say: Say) -> list[str]:
     """QEMU and its libraries into host/; the value is the packages' names with versions."""
     say("fetching qemu-user")
+    return fetch_qemu("qemu-aarch64", HOST_PACKAGES, work, mirror)
+
+
+def fetch_qemu(
+    program: str, wanted: Sequence[str], work: Path, mirror: str, *, backports: bool = False
+) -> list[str]:
+    """A QEMU for this machine and its libraries into host/; the value is the packages' names with versions.
+
+    Args:
+        program: of /usr/bin.
+        wanted: packages.
+        work: the folder to work in.
+        mirror: a Debian mirror's URL.
+        backports: take them from there, as far as they are there.
+    """
     architecture = run_tool(["dpkg", "--print-architecture"], "asking dpkg").strip()
-    source = PackageSource(work / "download/apt-host", architecture, mirror)
-    packages = source.fetch(HOST_PACKAGES, work / "download/host")
+    source = PackageSource(work / "download/apt-host", architecture, mirror, backports=backports)
+    packages = source.fetch(wanted, work / "download/host")
     unpacked, host = work / "download/unpacked", work / "host"
     (host / "lib").mkdir(parents=True)
     for package in packages:
         unpack(package, unpacked)
-    shutil.move(unpacked / "usr/bin/qemu-aarch64", host)
+    shutil.move(unpacked / "usr/bin" / program, host)
     for library in (*unpacked.glob("lib/*/*.so*"), *unpacked.glob("usr/lib/*/*.so*")):
         shutil.move(library, host / "lib" / library.name)
     return [package.stem for package in packages]

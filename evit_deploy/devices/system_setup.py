@@ -13,7 +13,7 @@ from pathlib import Path
 from evit_deploy.artifact import to_json
 from evit_deploy.devices.debian import PackageSource, find_mirror, require_tools, run_tool, unpack
 from evit_deploy.devices.emulator import DEFAULT_CORE
-from evit_deploy.devices.emulator_setup import Say, exclusive, require_pip
+from evit_deploy.devices.emulator_setup import Say, exclusive, fetch_qemu, put_in_place, require_pip
 from evit_deploy.devices.system_files import (
     GUEST_PACKAGES,
     HOST_PACKAGES,
@@ -25,7 +25,6 @@ from evit_deploy.devices.system_files import (
 )
 from evit_deploy.devices.system_image import fetch_guest_wheels, make_disk, make_initramfs, make_root
 from evit_deploy.devices.virtual_machine import VirtualMachine
-from evit_deploy.errors import Exit, SetupError
 
 # Where mke2fs lies, which is on an administrator's PATH only.
 _SYSTEM_PROGRAMS = ("/usr/sbin", "/sbin")
@@ -53,31 +52,19 @@ def set_up_system(say: Say, mirror: str | None = None) -> SystemFiles:
 
 
 def _build(say: Say, mirror: str) -> SystemFiles:
-    final = system_folder()
-    work = final.with_name(f".building-{final.name}")
-    shutil.rmtree(work, ignore_errors=True)
-    try:
-        work.mkdir()
+    with put_in_place(system_folder(), "the emulated board") as work:
         stamp = _parts(work, mirror, say)
         say("booting it once")
         with VirtualMachine(SystemFiles(work), DEFAULT_CORE):
             pass
-        shutil.rmtree(work / "download")
         (work / "stamp.json").write_bytes(to_json(stamp))
-        work.rename(final)
-    except OSError as error:
-        raise SetupError(
-            f"the emulated board cannot be written to {final.parent}: {error}", Exit.EMULATOR
-        ) from error
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-    return SystemFiles(final)
+    return SystemFiles(system_folder())
 
 
 def _parts(work: Path, mirror: str, say: Say) -> dict[str, list[str]]:
     """All files of the board into `work`; the value says of which packages and wheels they are."""
     say("fetching qemu-system-arm")
-    host = _host(work, mirror)
+    host = fetch_qemu("qemu-system-aarch64", HOST_PACKAGES, work, mirror, backports=True)
     say("fetching a kernel, Python and sshd for aarch64")
     source = PackageSource(work / "download/apt-guest", "arm64", mirror)
     kernel = _kernel(source, work)
@@ -95,21 +82,6 @@ def _parts(work: Path, mirror: str, say: Say) -> dict[str, list[str]]:
         "guest": [package.stem for package in (*kernel, *guest)],
         "wheels": sorted(wheels.sha256),
     }
-
-
-def _host(work: Path, mirror: str) -> list[str]:
-    """QEMU and its libraries into host/; the value is the packages' names with versions."""
-    architecture = run_tool(["dpkg", "--print-architecture"], "asking dpkg").strip()
-    source = PackageSource(work / "download/apt-host", architecture, mirror, backports=True)
-    packages = source.fetch(HOST_PACKAGES, work / "download/host")
-    unpacked, host = work / "download/unpacked", work / "host"
-    (host / "lib").mkdir(parents=True)
-    for package in packages:
-        unpack(package, unpacked)
-    shutil.move(unpacked / "usr/bin/qemu-system-aarch64", host)
-    for library in (*unpacked.glob("lib/*/*.so*"), *unpacked.glob("usr/lib/*/*.so*")):
-        shutil.move(library, host / "lib" / library.name)
-    return [package.stem for package in packages]
 
 
 def _kernel(source: PackageSource, work: Path) -> list[Path]:

@@ -5,17 +5,16 @@ The board is emulated (see boards/adb_board.py), so nothing is said here about m
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from subprocess import CompletedProcess
-from typing import Any
 
 import pytest
 from boards.adb_board import ADDRESS, FOUND, WITHOUT_PYTHON, AdbBoard, started_board
+from boards.bench import ONCE, last_line, result_of
 
 from evit_deploy.devices.adb import FOLDER
 from evit_deploy.errors import Exit
@@ -24,7 +23,6 @@ pytest.importorskip("ziglang", reason="the extra 'native' is not installed")
 
 REPOSITORY = Path(__file__).parent.parent.parent
 RunBench = Callable[..., "CompletedProcess[str]"]
-ONCE = ("--quick", "--launches", 1)
 
 pytestmark = [pytest.mark.arm, pytest.mark.boards, pytest.mark.timeout(900)]
 
@@ -33,16 +31,6 @@ pytestmark = [pytest.mark.arm, pytest.mark.boards, pytest.mark.timeout(900)]
 def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AdbBoard]:
     with started_board(tmp_path_factory.mktemp("board"), path=WITHOUT_PYTHON) as board:
         yield board
-
-
-def result_of(done: CompletedProcess[str]) -> dict[str, Any]:
-    assert done.returncode == 0, done.stderr
-    result: dict[str, Any] = json.loads(done.stdout)
-    return result
-
-
-def last_line(done: CompletedProcess[str]) -> str:
-    return done.stderr.splitlines()[-1]
 
 
 def start_bench(board: AdbBoard, graph: Path) -> subprocess.Popen[str]:
