@@ -9,14 +9,19 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
+
+from evit_deploy.cli.bench import bench
+from evit_deploy.cli.export import cli as export
 
 REPOSITORY = Path(__file__).parent.parent
 WORKFLOWS = sorted((REPOSITORY / ".github/workflows").glob("*.yml"))
@@ -142,6 +147,24 @@ def test_the_comment_step_rewrites_its_own_comment(job: Path, earlier: str, call
     assert 'startswith("<!-- evit-deploy -->")' in asked
     assert sent.startswith(f"api {call} repos/a/b/issues/")
     assert sent.endswith("body=@report/gate.md")
+
+
+def command_lines() -> list[str]:
+    """Of our own commands, in the workflows, the scripts and the page about CI."""
+    files = [*WORKFLOWS, REPOSITORY / ".ci/gate", REPOSITORY / "docs/ci.md"]
+    text = "\n".join(file.read_text(encoding="utf-8") for file in files).replace("\\\n", " ")
+    return re.findall(r"^\s*(?:- run: )?(evit-(?:bench|export) .*?)(?: >.*)?$", text, re.M)
+
+
+@pytest.mark.parametrize("line", command_lines())
+def test_every_command_in_the_ci_files_is_one_that_is_understood(line: str) -> None:
+    """Parsed as it would be for running, unknown options and all; not run."""
+    program, *words = shlex.split(line.replace('"$@"', "SUITE --baseline X"))
+    group: click.Group = {"evit-bench": bench, "evit-export": export}[program]
+    context = group.make_context(program, words)
+    _, command, rest = group.resolve_command(context, [*context._protected_args, *context.args])
+    assert command is not None
+    command.make_context(program, rest, parent=context)
 
 
 def test_inputs_reach_the_shell_as_variables_only() -> None:

@@ -13,8 +13,10 @@ from evit_deploy.benchmarks.store.store import Filter, document_of, entries
 from evit_deploy.errors import Exit, UserError
 
 
-def read_points(store: Path, name: str, device: str | None = None, since: str | None = None) -> list[Point]:
-    """All points of an artifact (with or without its ending) or model; reports have none.
+def read_points(
+    store: Path, name: str | None, device: str | None = None, since: str | None = None
+) -> list[Point]:
+    """All points of an artifact (with or without its ending) or model, None: of all; reports have none.
 
     Raises:
         UserError, SetupError: there are none, or the store cannot be read.
@@ -30,20 +32,23 @@ def read_points(store: Path, name: str, device: str | None = None, since: str | 
     return points
 
 
-def _is_wanted(measurement: Measurement, name: str, device: str | None) -> bool:
+def _is_wanted(measurement: Measurement, name: str | None, device: str | None) -> bool:
     subject = measurement.subject
-    names = (subject.name, Path(subject.name).stem, (subject.manifest or {}).get("model"))
+    names = (None, subject.name, Path(subject.name).stem, (subject.manifest or {}).get("model"))
     return name in names and device in (None, measurement.device)
 
 
-def _nothing(store: Path, name: str, device: str | None, since: str | None) -> str:
+def _nothing(store: Path, name: str | None, device: str | None, since: str | None) -> str:
     """Why there is nothing, and what there would be."""
     if entries(store, Filter(name, kind=RESULT)):
         where = "" if device is None else f" on {device}"
         when = "" if since is None else f" since {since[:19]}"
-        return f"store {store}: '{name}' was not measured{where}{when}"
+        what = "nothing was" if name is None else f"'{name}' was not"
+        return f"store {store}: {what} measured{where}{when}"
     results = entries(store, Filter(kind=RESULT))
     known = sorted({known for entry in results for known in (*entry.models, *entry.artifacts)})
+    if name is None:
+        return f"store {store}: there is no result in it"
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.2)
     meant = f"did you mean '{near[0]}'? " if near else ""
     return f"store {store}: no result of '{name}'; {meant}there are: {', '.join(known) or 'none'}"

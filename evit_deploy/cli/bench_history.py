@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("name", metavar="MODEL")
+@click.argument("name", required=False, metavar="[MODEL]")
 @click.option("-d", "--device", metavar="LABEL", help="Only what was measured there.")
 @since_option
 @click.option(
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @store_option
 @verbosity_options
 def history(
-    name: str,
+    name: str | None,
     device: str | None,
     since: datetime | None,
     last: int,
@@ -42,8 +42,8 @@ def history(
 ) -> int:
     """Show latency and instructions over time, and the commits at which they changed for good.
 
-    MODEL is an artifact's name, with or without its ending, or a model's, which is all of its artifacts. Only
-    points of one device and fingerprint are compared with each other.
+    MODEL is an artifact's name, with or without its ending, or a model's, which is all of its artifacts;
+    without MODEL, everything in the store. Only points of one device and fingerprint are compared.
     """
     path, reporter = store_of(store), reporter_of(quiet, verbose)
     from evit_deploy.benchmarks.history.read import read_points

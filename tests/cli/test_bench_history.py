@@ -60,6 +60,13 @@ def test_json_is_a_flat_list_of_points(run_bench: RunBench, store: Path) -> None
     }
 
 
+def test_without_a_model_everything_is_shown(run_bench: RunBench, store: Path) -> None:
+    done = run_bench("history", "--store", store)
+    assert done.returncode == 0, done.stderr
+    assert "b1.tflite, pi5, latency (ms)" in done.stdout
+    assert "nothing was measured on pi4" in run_bench("history", "-d", "pi4", "--store", store).stderr
+
+
 def test_fails_on_a_slower_level_until_it_is_accepted(run_bench: RunBench, store: Path) -> None:
     arguments = ("history", "b1.tflite", "--store", store, "--fail-on-change")
     done = run_bench(*arguments)
