@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Protocol
 
 from evit_deploy.benchmarks.checks import METRICS, Check, Status
 from evit_deploy.benchmarks.doctor.determinism import ARITHMETIC
-from evit_deploy.benchmarks.summary import Count
 
 Classes = Mapping[str, int]
 
@@ -15,7 +15,19 @@ TOLERANCE = 0.001
 _MOST_CAUSES = 5
 
 
-def check_counts(name: str, device: str, baseline: Count, candidate: Count, tolerance: float) -> Check:
+class Counts(Protocol):
+    """Instructions of one inference."""
+
+    @property
+    def total(self) -> int:
+        """Of all classes."""
+
+    @property
+    def classes(self) -> Classes:
+        """Class -> instructions."""
+
+
+def check_counts(name: str, device: str, baseline: Counts, candidate: Counts, tolerance: float) -> Check:
     """By the totals; what grew or shrank by class is in the causes."""
     ratio = candidate.total / baseline.total
     status = total_status(ratio, tolerance)

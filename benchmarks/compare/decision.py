@@ -34,6 +34,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from evit_deploy.benchmarks.checks import Status
+from evit_deploy.benchmarks.doctor.noise import ALPHA, MARGIN, POWER
 
 Values = NDArray[np.float64]
 
@@ -52,10 +53,10 @@ class Rule:
     `Estimate.detectable` is found with.
     """
 
-    margin: float = 0.03
-    alpha: float = 0.01
+    margin: float = MARGIN
+    alpha: float = ALPHA
     looks: tuple[int, ...] = (10, 20, 30)
-    power: float = 0.8
+    power: float = POWER
 
     def __post_init__(self) -> None:
         assert self.margin > 0 and 0 < self.alpha < 0.5 and self.looks == tuple(sorted(self.looks))

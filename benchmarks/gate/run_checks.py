@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from evit_deploy.benchmarks.checks import METRICS, Check, Status
-from evit_deploy.benchmarks.compare.counts import change_of, class_changes, total_status
+from evit_deploy.benchmarks.compare.counts import change_of, check_counts, class_changes
 from evit_deploy.benchmarks.doctor.determinism import ARITHMETIC
 from evit_deploy.benchmarks.gate.facts import Counted, Facts, Parity
 from evit_deploy.benchmarks.suite import Tolerances
@@ -61,32 +63,20 @@ def check_instructions(
     name: str, device: str, before: Counted, after: Counted, tolerances: Tolerances
 ) -> Check:
     """Total within the tolerance, arithmetic exactly; not compared where what decides counts is unlike."""
+    check = check_counts(name, device, before, after, tolerances.instructions)
     unlike = environment_changes(before, after)
-    ratio = after.total / before.total
-    status = Status.INCOMPARABLE if unlike else _status(before, after, tolerances.instructions)
-    allowed = "not comparable" if unlike else f"allowed {tolerances.instructions:+.2%}"
-    return Check(
-        artifact=name,
-        metric="instructions",
-        status=status,
-        summary=f"{change_of(before.total, after.total)}; {allowed}",
-        device=device,
-        baseline=before.total,
-        candidate=after.total,
-        unit=METRICS["instructions"],
-        tolerance=tolerances.instructions,
-        ratio=ratio,
-        causes=unlike
-        if unlike
-        else ()
-        if status is Status.PASS
-        else class_changes(before.classes, after.classes),
-        advice=(
-            "no verdict on unlike versions: take the baseline's, or accept the new counts with --update"
-            if unlike
-            else None
-        ),
-    )
+    if unlike:
+        return replace(
+            check,
+            status=Status.INCOMPARABLE,
+            summary=f"{change_of(before.total, after.total)}; not comparable",
+            causes=unlike,
+            advice=_UNLIKE,
+        )
+    if check.status is Status.PASS and not _same_arithmetic(before, after):
+        causes = class_changes(before.classes, after.classes)
+        return replace(check, status=Status.CHANGED, causes=causes)
+    return check
 
 
 def environment_changes(before: Counted, after: Counted) -> tuple[str, ...]:
@@ -98,7 +88,8 @@ def environment_changes(before: Counted, after: Counted) -> tuple[str, ...]:
     )
 
 
-def _status(before: Counted, after: Counted, tolerance: float) -> Status:
-    status = total_status(after.total / before.total, tolerance)
-    exact = all(before.classes.get(c, 0) == after.classes.get(c, 0) for c in ARITHMETIC)
-    return Status.CHANGED if status is Status.PASS and not exact else status
+def _same_arithmetic(before: Counted, after: Counted) -> bool:
+    return all(before.classes.get(c, 0) == after.classes.get(c, 0) for c in ARITHMETIC)
+
+
+_UNLIKE = "no verdict on unlike versions: take the baseline's, or accept the new counts with --update"
