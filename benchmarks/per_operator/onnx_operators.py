@@ -199,8 +199,8 @@ def _constant(tensor: onnx.TensorProto, name: str, seed: int) -> onnx.TensorProt
     generator = np.random.default_rng(seed)
     dtype = package.helper.tensor_dtype_to_np_dtype(tensor.data_type)
     shape = tuple(tensor.dims)
-    whole = dtype.kind in "iu"
-    values = generator.integers(0, 100, shape) if whole else 0.1 * generator.standard_normal(shape)
+    # Whole numbers of this size are positions, of which 0 always exists.
+    values = np.zeros(shape) if dtype.kind in "iu" else 0.1 * generator.standard_normal(shape)
     constant.CopyFrom(package.numpy_helper.from_array(values.astype(dtype), name))
     return constant
 
