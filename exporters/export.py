@@ -33,7 +33,7 @@ from evit_deploy.exporters.formats import FORMATS, Format
 from evit_deploy.exporters.options import ExportOptions, artifact_name
 from evit_deploy.exporters.rewrites import EXPORT_PIPELINE, Rewrite, apply_rewrites
 from evit_deploy.exporters.rewrites.bicubic_upsample import BILINEAR_NAME, rewrite_bilinear
-from evit_deploy.exporters.samples import check_inputs
+from evit_deploy.exporters.shared_reference import in_layout, shared_options, shared_reference
 from evit_deploy.exporters.staging import publish, staging_folder
 from evit_deploy.exporters.tools import tool_versions
 from evit_deploy.exporters.verify import ParityReport, Reference, verify_graph
@@ -79,22 +79,31 @@ class Exported:
     report: ParityReport
 
 
-def export(job: ExportJob, step: Step = lambda _: None) -> Exported:
+def export(
+    job: ExportJob,
+    step: Step = lambda _: None,
+    reference_for: Callable[[ExportJob], Reference] | None = None,
+    work_in: Path | None = None,
+) -> Exported:
     """Convert, verify, write.
 
     Args:
         job: see there.
         step: is told what begins now.
+        reference_for: what the graph is compared with, where several exports share it
+            (`several.py`).
+        work_in: for files that are not finished, on the file system of the output folder; `None` for a folder
+            in there.
 
     Raises:
         ParityError: the graph differs from the reference; names the first module that does.
         EvitError: the converter failed.
         UserError: the output folder cannot be written to.
     """
-    with staging_folder(job.output) as staged:
+    with staging_folder(work_in or job.output) as staged:
         step("reference")
         reference_module = reference_of(job)
-        reference = Reference(reference_module, check_inputs(job.options))
+        reference = (reference_for or reference_values)(job)
         example = reference.samples["noise"]
         step("rewrite and convert")
         rewritten, fired = apply_rewrites(reference_module, example, job.pipeline)
@@ -123,6 +132,13 @@ def reference_of(job: ExportJob) -> Deployable:
     if job.options.upsample == "bilinear":
         rewrite_bilinear(module, {})
     return module
+
+
+def reference_values(job: ExportJob) -> Reference:
+    """What a graph is compared with, computed for it alone."""
+    options = shared_options(job.options)
+    shared = shared_reference(reference_of(replace(job, options=options)), options)
+    return in_layout(shared, job.options)
 
 
 def class_axis(output: TensorSpec) -> int:
