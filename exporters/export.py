@@ -33,6 +33,8 @@ from evit_deploy.exporters.formats import FORMATS, Format
 from evit_deploy.exporters.options import ExportOptions, artifact_name
 from evit_deploy.exporters.rewrites import EXPORT_PIPELINE, Rewrite, apply_rewrites
 from evit_deploy.exporters.rewrites.bicubic_upsample import BILINEAR_NAME, rewrite_bilinear
+from evit_deploy.exporters.rewrites.softmax_attention import NAME as SOFTMAX_NAME
+from evit_deploy.exporters.rewrites.softmax_attention import rewrite_softmax
 from evit_deploy.exporters.shared_reference import in_layout, shared_options, shared_reference
 from evit_deploy.exporters.staging import publish, staging_folder
 from evit_deploy.exporters.tools import tool_versions
@@ -125,12 +127,15 @@ def export(
 def reference_of(job: ExportJob) -> Deployable:
     """What the export is verified against: the published model with its weights, between the ends asked for.
 
-    Bilinear upsampling is asked for by name and makes another network, so it is in the reference too.
+    Bilinear upsampling and softmax attention are asked for by name and make another network, so they are in
+    the reference too.
     """
     model = create_model(job.spec.name, weights=job.weights.state_dict)
     module = Deployable(model, job.options).eval()
     if job.options.upsample == "bilinear":
         rewrite_bilinear(module, {})
+    if job.options.attention == "softmax":
+        rewrite_softmax(module, {})
     return module
 
 
@@ -175,6 +180,8 @@ def _manifest(
     options = job.options
     if options.upsample == "bilinear":
         fired = (*fired, BILINEAR_NAME)
+    if options.attention == "softmax":
+        fired = (*fired, SOFTMAX_NAME)
     return Manifest(
         name=job.name,
         format=options.format,
@@ -194,6 +201,7 @@ def _manifest(
             "head": options.head,
             "argmax_at": options.argmax_at,
             "upsample": options.upsample,
+            **({} if options.attention == "linear" else {"attention": options.attention}),
         },
         weights=job.weights.provenance,
         graph=GraphFacts("", 0, {}, 0, 0),

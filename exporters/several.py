@@ -138,7 +138,7 @@ class _Board:
         """Where weights and outputs of the job's reference are; made for the first that needs them."""
         folder = self._folder_of(job)
         if not folder.exists():
-            self._say(job, "reference")
+            self._say(job, "what the reference computes")
             folder.mkdir()
             torch.save(job.weights.state_dict, folder / WEIGHTS)
             save_outputs(self._references.shared(job), folder)

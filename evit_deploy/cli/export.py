@@ -174,7 +174,8 @@ def _jobs(
     from evit_deploy.models.weights import resolve_weights
     from evit_deploy.models.zoo import find_model
 
-    names = ("precision", "layout", "dynamic_batch", "preprocess", "head", "argmax_at", "upsample")
+    ends = ("layout", "dynamic_batch", "preprocess", "head", "argmax_at")
+    names = ("precision", *ends, "upsample", "attention")
     chosen = {name: settings[name] for name in names if name in settings}
     planned = []
     for spec in {found.name: found for found in map(find_model, models)}.values():
@@ -269,6 +270,13 @@ def verify(
 @click.option("-r", "--resolution", callback=parse_resolution, metavar="SIZE|HxW")
 @click.option("-w", "--weights", default="random", show_default=True, metavar="auto|pretrained|random|PATH")
 @click.option("--upsample", type=click.Choice(["bicubic", "bilinear"]), default="bicubic", show_default=True)
+@click.option(
+    "--attention",
+    type=click.Choice(["linear", "softmax"]),
+    default="linear",
+    show_default=True,
+    help="softmax is another network, with the same weights; name and manifest say so.",
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=DEFAULT_FOLDER, show_default=True)
 @jobs_option
 @verbosity_options
@@ -278,6 +286,7 @@ def plain(
     resolution: tuple[int, int] | None,
     weights: str,
     upsample: str,
+    attention: str,
     output: Path,
     processes: int | None,
     quiet: bool,
@@ -293,7 +302,7 @@ def plain(
     from evit_deploy.cli.export_table import print_exported
     from evit_deploy.exporters.plain import PLAIN_FORMATS, PLAIN_PIPELINE
 
-    settings = {"resolution": resolution, "weights": weights, "upsample": upsample}
+    settings = {"resolution": resolution, "weights": weights, "upsample": upsample, "attention": attention}
     jobs = _jobs(models or (DEFAULT_MODEL,), formats or tuple(FORMAT_SUFFIXES), output, reporter, settings)
     plain_jobs = [replace(j, pipeline=PLAIN_PIPELINE, formats=PLAIN_FORMATS, label="plain") for j in jobs]
     print_exported(_export_all(plain_jobs, processes, reporter))
