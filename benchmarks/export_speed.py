@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -100,16 +100,23 @@ def table(rounds: Rounds) -> str:
         wall = statistics.median(r[name].wall_s for r in rounds)
         cpu = statistics.median(r[name].cpu_s for r in rounds)
         others = against.get(name, ())
-        ratios = [f"{_ratio(rounds, name, others, f):.2f}" if others else "" for f in ("wall_s", "cpu_s")]
+        ratios = [f"{_ratio(rounds, name, others, of):.2f}" if others else "" for of in (_wall_s, _cpu_s)]
         cells = [name, f"{wall:.2f}", f"{cpu:.2f}", " + ".join(others), *ratios]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _ratio(rounds: Rounds, name: str, others: Sequence[str], field: str) -> float:
+def _ratio(rounds: Rounds, name: str, others: Sequence[str], of: Callable[[Run], float]) -> float:
     """Median over rounds of one contestant's time over the sum of others'."""
-    ratios = [getattr(r[name], field) / sum(getattr(r[other], field) for other in others) for r in rounds]
-    return statistics.median(ratios)
+    return statistics.median(of(r[name]) / sum(of(r[other]) for other in others) for r in rounds)
+
+
+def _wall_s(run: Run) -> float:
+    return run.wall_s
+
+
+def _cpu_s(run: Run) -> float:
+    return run.cpu_s
 
 
 def _machine() -> str:

@@ -61,14 +61,7 @@ def _by_resolution(points: Sequence[Point]) -> str:
 
 
 def _fits(points: Sequence[Point], model: str) -> str:
-    head = [
-        "graph",
-        "figure",
-        "exponent",
-        "c0 + c1 x: residual",
-        "c2 x^2: its share at the largest",
-        "residual",
-    ]
+    head = ["graph", "figure", "exponent", "residual of a line", "square term", "its residual"]
     rows = []
     for format in FORMAT_SUFFIXES:
         for kind, legend in LEGENDS.items():
