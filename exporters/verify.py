@@ -26,6 +26,8 @@ from evit_deploy.parity import Comparison, compare_outputs
 from evit_deploy.runtimes import AUTO, open_runner
 
 Array = NDArray[Any]
+# Inputs that the reference runs on side by side: each has its activations in float64.
+_AT_A_TIME = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +83,13 @@ class Reference:
     def __init__(self, module: nn.Module, samples: Mapping[str, Tensor]) -> None:
         exact = copy.deepcopy(module).double()
         self.samples = samples
-        with ThreadPoolExecutor(usable_cores(), initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            values = list(pool.map(partial(_values, module, exact), samples.values()))
+        count = min(usable_cores(), _AT_A_TIME)
+        with ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            try:
+                values = list(pool.map(partial(_values, module, exact), samples.values()))
+            except BaseException:  # Ctrl-C above all: not before the inputs that have begun are through
+                pool.shutdown(cancel_futures=True)
+                raise
         self.outputs: dict[str, Array] = {n: output for n, (output, _) in zip(samples, values, strict=True)}
         self.floors_db: dict[str, float] = {n: floor for n, (_, floor) in zip(samples, values, strict=True)}
 

@@ -67,10 +67,17 @@ class Worker:
         self.task: Task | None = None
 
     def give(self, task: Task) -> None:
-        """Send the next task to an idle process."""
+        """Send the next task to an idle process.
+
+        Raises:
+            EvitError: it has died.
+        """
         assert self.task is None
         self.task = task
-        self.connection.send(task)
+        try:
+            self.connection.send(task)
+        except (BrokenPipeError, ConnectionResetError) as error:
+            raise self._death() from error
 
     def receive(self) -> Message:
         """What it says next; after anything but text it is idle.
@@ -82,8 +89,7 @@ class Worker:
         try:
             message: Message = self.connection.recv()
         except (EOFError, ConnectionResetError) as error:
-            self._process.join()
-            raise EvitError(_death(self.task.job, self._process.exitcode), Exit.CONVERSION) from error
+            raise self._death() from error
         if not isinstance(message, str):
             self.task = None
         return message
@@ -101,6 +107,16 @@ class Worker:
         self._process.kill()  # stuck in the kernel, if anywhere
         self._process.join()
         self.connection.close()
+
+    def _death(self) -> EvitError:
+        assert self.task is not None
+        self._process.join()
+        code = self._process.exitcode
+        how = f"ended with exit code {code}"
+        if code == -signal.SIGKILL:
+            how = "was killed, as for want of memory"
+        message = f"the process that exported {self.task.job.path.name} {how}; try --jobs 1"
+        return EvitError(message, Exit.CONVERSION)
 
 
 @contextmanager
@@ -120,12 +136,6 @@ def with_news(workers: Iterable[Worker]) -> list[Worker]:
     """Those that have said something or died; waits for one that has."""
     listened_to = {worker.connection: worker for worker in workers}
     return [listened_to[ready] for ready in wait(listened_to) if isinstance(ready, Connection)]
-
-
-def _death(job: ExportJob, code: int | None) -> str:
-    if code == -signal.SIGKILL:
-        return f"the process that exported {job.path.name} was killed, as for want of memory; try --jobs 1"
-    return f"the process that exported {job.path.name} ended with exit code {code}; try --jobs 1"
 
 
 def _serve(connection: Connection, format: str, folder: Path) -> None:

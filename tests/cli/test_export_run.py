@@ -36,6 +36,7 @@ def test_the_table_is_on_stdout_and_progress_on_stderr(first_run: FirstRun) -> N
         assert text in done.stdout
     title, *steps = done.stderr.splitlines()
     assert title == "2 artifacts"
+    assert all(step.startswith(f"  {NAME}.") for step in steps)
     for suffix in ("onnx", "tflite"):
         begin = f"  {NAME}.{suffix}: "
         own = [step.removeprefix(begin) for step in steps if step.startswith(begin)]
