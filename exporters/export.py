@@ -33,7 +33,9 @@ from evit_deploy.exporters.formats import FORMATS, Format
 from evit_deploy.exporters.options import ExportOptions, artifact_name
 from evit_deploy.exporters.rewrites import EXPORT_PIPELINE, Rewrite, apply_rewrites
 from evit_deploy.exporters.rewrites.bicubic_upsample import BILINEAR_NAME, rewrite_bilinear
-from evit_deploy.exporters.samples import check_inputs
+from evit_deploy.exporters.rewrites.softmax_attention import NAME as SOFTMAX_NAME
+from evit_deploy.exporters.rewrites.softmax_attention import rewrite_softmax
+from evit_deploy.exporters.shared_reference import in_layout, shared_options, shared_reference
 from evit_deploy.exporters.staging import publish, staging_folder
 from evit_deploy.exporters.tools import tool_versions
 from evit_deploy.exporters.verify import ParityReport, Reference, verify_graph
@@ -79,22 +81,31 @@ class Exported:
     report: ParityReport
 
 
-def export(job: ExportJob, step: Step = lambda _: None) -> Exported:
+def export(
+    job: ExportJob,
+    step: Step = lambda _: None,
+    reference_for: Callable[[ExportJob], Reference] | None = None,
+    work_in: Path | None = None,
+) -> Exported:
     """Convert, verify, write.
 
     Args:
         job: see there.
         step: is told what begins now.
+        reference_for: what the graph is compared with, where several exports share it
+            (`several.py`).
+        work_in: for files that are not finished, on the file system of the output folder; `None` for a folder
+            in there.
 
     Raises:
         ParityError: the graph differs from the reference; names the first module that does.
         EvitError: the converter failed.
         UserError: the output folder cannot be written to.
     """
-    with staging_folder(job.output) as staged:
+    with staging_folder(work_in or job.output) as staged:
         step("reference")
         reference_module = reference_of(job)
-        reference = Reference(reference_module, check_inputs(job.options))
+        reference = (reference_for or reference_values)(job)
         example = reference.samples["noise"]
         step("rewrite and convert")
         rewritten, fired = apply_rewrites(reference_module, example, job.pipeline)
@@ -116,13 +127,23 @@ def export(job: ExportJob, step: Step = lambda _: None) -> Exported:
 def reference_of(job: ExportJob) -> Deployable:
     """What the export is verified against: the published model with its weights, between the ends asked for.
 
-    Bilinear upsampling is asked for by name and makes another network, so it is in the reference too.
+    Bilinear upsampling and softmax attention are asked for by name and make another network, so they are in
+    the reference too.
     """
     model = create_model(job.spec.name, weights=job.weights.state_dict)
     module = Deployable(model, job.options).eval()
     if job.options.upsample == "bilinear":
         rewrite_bilinear(module, {})
+    if job.options.attention == "softmax":
+        rewrite_softmax(module, {})
     return module
+
+
+def reference_values(job: ExportJob) -> Reference:
+    """What a graph is compared with, computed for it alone."""
+    options = shared_options(job.options)
+    shared = shared_reference(reference_of(replace(job, options=options)), options)
+    return in_layout(shared, job.options)
 
 
 def class_axis(output: TensorSpec) -> int:
@@ -159,6 +180,8 @@ def _manifest(
     options = job.options
     if options.upsample == "bilinear":
         fired = (*fired, BILINEAR_NAME)
+    if options.attention == "softmax":
+        fired = (*fired, SOFTMAX_NAME)
     return Manifest(
         name=job.name,
         format=options.format,
@@ -178,6 +201,7 @@ def _manifest(
             "head": options.head,
             "argmax_at": options.argmax_at,
             "upsample": options.upsample,
+            **({} if options.attention == "linear" else {"attention": options.attention}),
         },
         weights=job.weights.provenance,
         graph=GraphFacts("", 0, {}, 0, 0),

@@ -27,6 +27,7 @@ class ExportOptions:
             (bicubic), "argmax": the class map, at the resolution that `argmax_at` says.
         argmax_at: "input" or "logits".
         upsample: "bicubic" as published, or "bilinear", which is another network.
+        attention: "linear" as published, or "softmax", which is another network, for comparison.
     """
 
     format: str
@@ -38,6 +39,7 @@ class ExportOptions:
     head: str = "logits"
     argmax_at: str = "input"
     upsample: str = "bicubic"
+    attention: str = "linear"
 
     def settled(self, spec: ModelSpec) -> ExportOptions:
         """The same with every default filled in, checked against what the model and the format can do.
@@ -85,6 +87,8 @@ def artifact_name(spec: ModelSpec, options: ExportOptions, *, weights_source: st
     parts = [spec.name.replace("-", "_"), size, options.precision]
     if options.upsample != "bicubic":
         parts.append(options.upsample)
+    if options.attention != "linear":
+        parts.append(options.attention)
     if options.head != "logits":
         at_logits = options.head == "argmax" and options.argmax_at == "logits"
         parts.append(options.head + ("8" if at_logits else ""))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from evit_deploy.errors import Exit, UserError
+from evit_deploy.interrupts import SIGNALS
 
 
 @contextmanager
@@ -49,9 +51,19 @@ def _remove_empty(folder: Path, stop: Path) -> None:
 def publish(staged: Path, output: Path, names: list[str]) -> None:
     """Move finished files into `output`, in this order, each replacing an older one of its name.
 
+    An interrupt waits until all are there.
+
     Raises:
         UserError: the disk is full or the folder has become unwritable.
     """
+    masked = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        _move(staged, output, names)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, masked)
+
+
+def _move(staged: Path, output: Path, names: list[str]) -> None:
     for name in names:
         try:
             (staged / name).replace(output / name)

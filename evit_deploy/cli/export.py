@@ -60,6 +60,16 @@ def parse_resolution(_context: click.Context, _option: click.Parameter, value: s
     return numbers[0], numbers[-1]
 
 
+jobs_option = click.option(
+    "-j",
+    "--jobs",
+    "processes",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Artifacts exported at a time; as many as cores and memory bear where not given.",
+)
+
+
 @cli.command("run", short_help="Export models (the default command).")
 @click.argument("models", nargs=-1, metavar="[MODEL]...")
 @click.option(
@@ -120,6 +130,7 @@ def parse_resolution(_context: click.Context, _option: click.Parameter, value: s
     show_default=True,
     help="Folder for the artifacts.",
 )
+@jobs_option
 @click.option("--keep-failed", is_flag=True, help="Keep a graph that fails verification, as NAME.failed.EXT.")
 @click.option("--json", "as_json", is_flag=True, help="Manifests on stdout, for machines.")
 @verbosity_options
@@ -127,6 +138,7 @@ def run(
     models: tuple[str, ...],
     formats: tuple[str, ...],
     output: Path,
+    processes: int | None,
     as_json: bool,
     quiet: bool,
     verbose: bool,
@@ -140,7 +152,7 @@ def run(
     reporter = reporter_of(quiet, verbose)
     require_export_packages()
     jobs = _jobs(models or (DEFAULT_MODEL,), formats or tuple(FORMAT_SUFFIXES), output, reporter, settings)
-    exported = [_export(job, reporter) for job in jobs]
+    exported = _export_all(jobs, processes, reporter)
     if as_json:
         click.echo(json.dumps([{"path": str(e.path), **e.manifest.as_dict()} for e in exported], indent=2))
     else:
@@ -162,7 +174,8 @@ def _jobs(
     from evit_deploy.models.weights import resolve_weights
     from evit_deploy.models.zoo import find_model
 
-    names = ("precision", "layout", "dynamic_batch", "preprocess", "head", "argmax_at", "upsample")
+    ends = ("layout", "dynamic_batch", "preprocess", "head", "argmax_at")
+    names = ("precision", *ends, "upsample", "attention")
     chosen = {name: settings[name] for name in names if name in settings}
     planned = []
     for spec in {found.name: found for found in map(find_model, models)}.values():
@@ -184,16 +197,29 @@ def _jobs(
     return jobs
 
 
-def _export(job: ExportJob, reporter: Reporter) -> Exported:
-    from evit_deploy.exporters.export import export
+def _export_all(jobs: list[ExportJob], processes: int | None, reporter: Reporter) -> list[Exported]:
+    """In so many processes; as many as cores and memory bear where not said."""
+    from evit_deploy.exporters.several import export_one_by_one, export_side_by_side, processes_for
 
-    with reporter.progress(job.path.name) as step:
-        exported = export(job, step)
-    for check in exported.report.checks:
-        reporter.detail(
-            f"  {check.sample}: {check.comparison.sqnr_db:.1f} dB (float32 floor {check.floor_db:.1f} dB)"
-        )
+    count = processes_for(jobs) if processes is None else min(processes, len(jobs))
+    with reporter.progress(_title(jobs)) as step:
+
+        def say(job: ExportJob, text: str) -> None:
+            step(text if len(jobs) == 1 else f"{job.path.name}: {text}")
+
+        together = export_side_by_side(jobs, count, say) if count > 1 else export_one_by_one(jobs, say)
+        exported = list(together)
+    for made in exported:
+        reporter.detail(made.path.name)
+        for check in made.report.checks:
+            reporter.detail(
+                f"  {check.sample}: {check.comparison.sqnr_db:.1f} dB (float32 floor {check.floor_db:.1f} dB)"
+            )
     return exported
+
+
+def _title(jobs: list[ExportJob]) -> str:
+    return jobs[0].path.name if len(jobs) == 1 else f"{len(jobs)} artifacts"
 
 
 @cli.command()
@@ -244,7 +270,15 @@ def verify(
 @click.option("-r", "--resolution", callback=parse_resolution, metavar="SIZE|HxW")
 @click.option("-w", "--weights", default="random", show_default=True, metavar="auto|pretrained|random|PATH")
 @click.option("--upsample", type=click.Choice(["bicubic", "bilinear"]), default="bicubic", show_default=True)
+@click.option(
+    "--attention",
+    type=click.Choice(["linear", "softmax"]),
+    default="linear",
+    show_default=True,
+    help="softmax is another network, with the same weights; name and manifest say so.",
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=DEFAULT_FOLDER, show_default=True)
+@jobs_option
 @verbosity_options
 def plain(
     models: tuple[str, ...],
@@ -252,7 +286,9 @@ def plain(
     resolution: tuple[int, int] | None,
     weights: str,
     upsample: str,
+    attention: str,
     output: Path,
+    processes: int | None,
     quiet: bool,
     verbose: bool,
 ) -> None:
@@ -266,10 +302,10 @@ def plain(
     from evit_deploy.cli.export_table import print_exported
     from evit_deploy.exporters.plain import PLAIN_FORMATS, PLAIN_PIPELINE
 
-    settings = {"resolution": resolution, "weights": weights, "upsample": upsample}
+    settings = {"resolution": resolution, "weights": weights, "upsample": upsample, "attention": attention}
     jobs = _jobs(models or (DEFAULT_MODEL,), formats or tuple(FORMAT_SUFFIXES), output, reporter, settings)
     plain_jobs = [replace(j, pipeline=PLAIN_PIPELINE, formats=PLAIN_FORMATS, label="plain") for j in jobs]
-    print_exported([_export(job, reporter) for job in plain_jobs])
+    print_exported(_export_all(plain_jobs, processes, reporter))
 
 
 @cli.command("list")
