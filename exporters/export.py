@@ -22,10 +22,11 @@ from evit_deploy.artifact import (
     TensorSpec,
     check_path,
     manifest_path,
+    samples_path,
     sha256_of,
     to_json,
 )
-from evit_deploy.errors import ParityError
+from evit_deploy.errors import ParityError, UserError
 from evit_deploy.exporters.check_file import check_file
 from evit_deploy.exporters.deployable import Deployable, output_layout, output_name
 from evit_deploy.exporters.diagnose import diagnose
@@ -34,6 +35,7 @@ from evit_deploy.exporters.options import ExportOptions, artifact_name
 from evit_deploy.exporters.rewrites import EXPORT_PIPELINE, Rewrite, apply_rewrites
 from evit_deploy.exporters.rewrites.bicubic_upsample import BILINEAR_NAME, rewrite_bilinear
 from evit_deploy.exporters.samples import check_inputs
+from evit_deploy.exporters.samples_file import samples_file
 from evit_deploy.exporters.staging import publish, staging_folder
 from evit_deploy.exporters.tools import tool_versions
 from evit_deploy.exporters.verify import ParityReport, Reference, verify_graph
@@ -54,6 +56,7 @@ class ExportJob:
     weights: LoadedWeights
     output: Path
     keep_failed: bool = False
+    keep_samples: bool = False
     pipeline: tuple[Rewrite, ...] = EXPORT_PIPELINE
     formats: Mapping[str, Format] = field(default_factory=lambda: FORMATS)
     label: str = ""  # at the end of the artifact's name, for exports that are not ours
@@ -89,12 +92,14 @@ def export(job: ExportJob, step: Step = lambda _: None) -> Exported:
     Raises:
         ParityError: the graph differs from the reference; names the first module that does.
         EvitError: the converter failed.
-        UserError: the output folder cannot be written to.
+        UserError: the output folder cannot be written to, or samples are asked for of a class map.
     """
     with staging_folder(job.output) as staged:
         step("reference")
         reference_module = reference_of(job)
         reference = Reference(reference_module, check_inputs(job.options))
+        if job.keep_samples and reference.gives_classes:
+            raise UserError("--keep-samples is for logits: class maps have no SQNR; leave it or --head out")
         example = reference.samples["noise"]
         step("rewrite and convert")
         rewritten, fired = apply_rewrites(reference_module, example, job.pipeline)
@@ -109,7 +114,8 @@ def export(job: ExportJob, step: Step = lambda _: None) -> Exported:
         wrong = diagnose(graph, reference_module, reference, report)
         if wrong is not None:
             _refuse(job, graph, wrong)
-        publish(staged, job.output, [f.name for f in (check_path(graph), graph, manifest_path(graph))])
+        companions = (check_path(graph), *((samples_path(graph),) if job.keep_samples else ()))
+        publish(staged, job.output, [f.name for f in (*companions, graph, manifest_path(graph))])
     return Exported(job.path, manifest, report)
 
 
@@ -203,6 +209,8 @@ def _facts(job: ExportJob, graph: Path) -> GraphFacts:
 
 def _write_companions(job: ExportJob, graph: Path, manifest: Manifest, reference: Reference) -> None:
     check_path(graph).write_bytes(check_file(job.options, reference.outputs["noise"]))
+    if job.keep_samples:
+        samples_path(graph).write_bytes(samples_file(reference, job.options.precision))
     manifest_path(graph).write_bytes(to_json(manifest.as_dict()))
 
 
