@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from evit_deploy.artifact import check_path
@@ -82,9 +81,3 @@ def _converted(engine: str, graph: Graph, environment: PeersEnvironment, say: Sa
         return _contestant(engine, graph, convert(engine, graph.path, shape, folder, environment))
     except EvitError as error:
         return _contestant(engine, graph, Converted(graph.path), failed=str(error))
-
-
-def files_of(contestant: Contestant) -> list[Path]:
-    """What it loads."""
-    files = contestant.files
-    return [files.graph] if files.weights is None else [files.graph, files.weights]

@@ -1,7 +1,7 @@
 """An ONNX file into what another engine loads, by that engine's own converter.
 
     ncnn       pnnx: NAME.ncnn.param and NAME.ncnn.bin, float32 weights
-    MNN        MNNConvert: NAME.mnn
+    MNN        the function beneath its command mnnconvert: NAME.mnn
     OpenVINO   reads ONNX itself
 
 What is there already is taken as it is: a folder holds the conversions of one file.
@@ -20,6 +20,10 @@ from evit_deploy.benchmarks.peers.environment import PeersEnvironment
 from evit_deploy.devices.child import run_child
 from evit_deploy.devices.link import last_line
 from evit_deploy.errors import Exit, SetupError
+
+# What MNN's own command, `mnnconvert`, begins with. The command itself must not be run: where it lacks a
+# package for reporting conversions to MNN's makers it installs that with whatever pip comes first in PATH.
+_MNN_CONVERT = "import sys, _tools; _tools.mnnconvert(sys.argv)"
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ def _to_mnn(onnx: Path, shape: Sequence[int], folder: Path, environment: PeersEn
     made = Converted(folder / "model.mnn")
     if not made.graph.is_file():
         with tempfile.TemporaryDirectory(dir=folder) as name:
-            tool = [str(environment.python), "-m", "MNN.tools.mnnconvert", "-f", "ONNX", "--bizCode", "evit"]
+            tool = [str(environment.python), "-c", _MNN_CONVERT, "-f", "ONNX", "--bizCode", "evit"]
             _run([*tool, "--modelFile", str(onnx.resolve()), "--MNNModel", made.graph.name], Path(name))
             _collect(Path(name), [made.graph], onnx)
     return made

@@ -1,6 +1,8 @@
 """Instructions of an inference in an engine on an emulated core; counted once for graph and environment.
 
-<cache>/peers/counts/<key>.json    instructions by class, and parity on aarch64
+    <cache>/peers/counts/<key>.json    instructions by class, and parity on aarch64
+
+The key has the exported file, not what a converter made of it: MNN's is another one each time it is made.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from typing import Any
 
 from evit_deploy.artifact import sha256_of, to_json, write_atomically
 from evit_deploy.benchmarks.measure import install_agent
-from evit_deploy.benchmarks.peers.contestants import Contestant, files_of
+from evit_deploy.benchmarks.peers.contestants import Contestant
 from evit_deploy.benchmarks.peers.devices import PeersCore, peers_agent
 from evit_deploy.benchmarks.peers.environment import PeersEnvironment
 from evit_deploy.benchmarks.peers.graphs import Say
@@ -51,6 +53,6 @@ def _counted(contestant: Contestant, core: str, environment: PeersEnvironment) -
 
 def _path(contestant: Contestant, core: str, environment: PeersEnvironment) -> Path:
     place = environment.folder.name if contestant.peer else emulator_folder().name
-    parts = [str(_VERSION), contestant.engine, core, place, *map(sha256_of, files_of(contestant))]
+    parts = [str(_VERSION), contestant.engine, core, place, sha256_of(contestant.graph.path)]
     key = hashlib.sha256("/".join(parts).encode()).hexdigest()[:32]
     return cache_folder().with_name("peers") / "counts" / f"{key}.json"

@@ -8,6 +8,7 @@ forms of a convolution, the packed layout.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -39,6 +40,7 @@ class NcnnRunner(PeerRunner):
         super().__init__(job)
         self._ncnn = ncnn = load_engine("ncnn")
         self.version = str(ncnn.__version__)
+        self._out: Any = None
         self._net = ncnn.Net()
         self._net.opt.num_threads = 1
         for option in _HALF_PRECISION:
@@ -47,9 +49,12 @@ class NcnnRunner(PeerRunner):
             raise unreadable(self.graph, "ncnn refuses it")
 
     def bind(self, feeds: Feeds) -> Callable[[], None]:
-        """See `Runner.bind`. An extractor runs a graph once, so each run makes its own."""
-        self._fed = self.image(feeds)[0]  # (3, H, W); ncnn knows no batch, and does not own the memory
-        net, image = self._net, self._ncnn.Mat(self._fed)
+        """See `Runner.bind`. An extractor runs a graph once, so each run makes its own.
+
+        The image is copied into memory of ncnn's: where the first operator works in place it would overwrite
+        numpy's, and crash.
+        """
+        net, image = self._net, self._ncnn.Mat(self.image(feeds)[0]).clone()  # (3, H, W); ncnn knows no batch
 
         def call() -> None:
             extractor = net.create_extractor()
@@ -69,5 +74,6 @@ class NcnnRunner(PeerRunner):
         return {self.outputs[0].name: np.array(self._out)[None]}
 
     def close(self) -> None:
-        """See `Runner.close`."""
+        """See `Runner.close`. The output lies in memory of the net's: it has to go first."""
+        self._out = None
         self._net.clear()

@@ -36,7 +36,8 @@ class OpenVinoRunner(PeerRunner):
         try:
             compiled = openvino.Core().compile_model(str(self.graph), "CPU", _CONFIG)
         except RuntimeError as error:
-            raise unreadable(self.graph, error) from error
+            # The first line says where in OpenVINO's source.
+            raise unreadable(self.graph, str(error).strip().splitlines()[-1]) from error
         self._request: Any = compiled.create_infer_request()
 
     def bind(self, feeds: Feeds) -> Callable[[], None]:
