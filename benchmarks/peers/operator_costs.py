@@ -34,30 +34,31 @@ Costs = dict[str, float]
 def kind_costs(
     found: Sequence[Contestant],
     totals: Mapping[str, float],
+    published: Path,
     core: str,
     environment: PeersEnvironment,
     say: Say,
 ) -> tuple[KindCost, ...]:
-    """A table for the contestants that are given: ours, and others that run the published ONNX file.
+    """A table for the contestants that are given.
 
     Args:
         found: right ones that were counted.
         totals: instructions of each whole, by name.
+        published: the ONNX file that numbers of operators and their ideal are taken from.
         core: the emulated one.
         environment: of the other engines.
         say: is told each step.
     """
-    published = next(c.graph.path for c in found if c.peer)
-    operators = operators_of(published)
     table: dict[str, Costs] = {}
     for contestant in found:
         say(f"operators of {contestant.name}")
+        graph = contestant.graph.path
         if contestant.peer:
-            costs = _of_peer(contestant.engine, operators, core, environment)
+            costs = _of_peer(contestant.engine, operators_of(graph), core, environment)
         else:
-            costs = _of_ours(contestant.graph.path, core)
+            costs = _of_ours(graph, core)
         table[contestant.name] = {**costs, REST: totals[contestant.name] - sum(costs.values())}
-    return _by_kind(operators, table)
+    return _by_kind(operators_of(published), table)
 
 
 def _by_kind(operators: Sequence[OnnxOperator], table: Mapping[str, Costs]) -> tuple[KindCost, ...]:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from evit_deploy.benchmarks.environment import machine_facts
 from evit_deploy.benchmarks.peers.contestants import contestants
+from evit_deploy.benchmarks.peers.convert import CONVERTERS
 from evit_deploy.benchmarks.peers.environment import PeersEnvironment
-from evit_deploy.benchmarks.peers.graphs import PUBLISHED, Say, export_graphs
+from evit_deploy.benchmarks.peers.graphs import ONNX, PUBLISHED, Say, export_graphs
 from evit_deploy.benchmarks.peers.measure import Entry, PeersPlan, measure_peers
 from evit_deploy.benchmarks.peers.operator_costs import kind_costs
 from evit_deploy.benchmarks.peers.result import KindCost, ModelResult, PeersResult, row_of
@@ -25,8 +26,8 @@ NOTES = (
     "float64; who is below what that demands is WRONG and is not timed. x ideal is against one FMA "
     "for every four multiply-accumulates. Counts of instructions are exact, but they are no milliseconds.",
     "By kind: ours as `evit-bench profile` counts them; in other engines each distinct operator of the "
-    "published file alone, less what changing the layout at both ends takes. The rest is the "
-    "whole model less these.",
+    "better of their files alone, less what changing the layout at both ends takes. The rest is the whole "
+    "less these.",
 )
 
 
@@ -94,14 +95,16 @@ def compare_peers(
 def _kinds(
     entries: Sequence[Entry], core: str, environment: PeersEnvironment, say: Say
 ) -> tuple[KindCost, ...]:
-    """For ours, and for the other engines on the published file; none where none of those was counted."""
-    counted = [
-        entry
-        for entry in entries
-        if "classes" in entry.counted
-        and (entry.contestant.ours or (entry.contestant.peer and entry.contestant.source == PUBLISHED))
-    ]
-    if not any(entry.contestant.peer for entry in counted):
-        return ()
+    """For ours, and for each other engine on whichever file it needs fewer instructions for."""
+    counted = [entry for entry in entries if "classes" in entry.counted]
     totals = {entry.contestant.name: float(sum(entry.counted["classes"].values())) for entry in counted}
-    return kind_costs([entry.contestant for entry in counted], totals, core, environment, say)
+    found = [entry.contestant for entry in counted if entry.contestant.ours]
+    for engine in CONVERTERS:
+        runs = [entry.contestant for entry in counted if entry.contestant.engine == engine]
+        found += sorted(runs, key=lambda contestant: totals[contestant.name])[:1]
+    published = next(
+        entry.contestant.graph.path
+        for entry in entries
+        if (entry.contestant.source, entry.contestant.graph.format) == (PUBLISHED, ONNX)
+    )
+    return kind_costs(found, totals, published, core, environment, say)
