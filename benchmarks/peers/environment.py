@@ -36,7 +36,7 @@ _LAYOUT = 1
 _HOST_ONLY = "pnnx"
 # What their wheels need beyond those of the runtimes; the guest's C library is 2.36.
 _PLATFORMS = (*WHEEL_PLATFORMS, "manylinux_2_35_aarch64")
-DOWNLOAD_MB, DISK_MB = 240, 650
+DOWNLOAD_MB, DISK_MB = 200, 650
 
 
 @dataclass(frozen=True)

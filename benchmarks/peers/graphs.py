@@ -103,6 +103,14 @@ def _key() -> str:
     top = Path(__file__).parents[2]
     for path in sorted(path for folder in _SOURCES for path in (top / folder).rglob("*.py")):
         digest.update(path.relative_to(top).as_posix().encode() + path.read_bytes())
-    versions = {name: metadata.version(name) for name in _CONVERTERS}
+    versions = {name: _version(name) for name in _CONVERTERS}
     digest.update(json.dumps(versions, sort_keys=True).encode())
     return digest.hexdigest()[:16]
+
+
+def _version(package: str) -> str | None:
+    """None where it is not installed, of which `evit-export` says more."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
