@@ -2,7 +2,7 @@
 
     Conv, FusedConv, CONV_2D  1x1          -> 1x1 convolution
     DEPTHWISE_CONV_2D 5x5, Conv 5x5 depthwise  -> depthwise 5x5
-    HardSwish, HARD_SWISH                  -> Hardswish
+    HardSwish, HARD_SWISH, HardSigmoid     -> Hardswish (ONNX Runtime makes it of HardSigmoid and Mul)
 
 Everything else is "the rest": what a whole model takes less what these take alone.
 """
@@ -23,4 +23,4 @@ def kind_of(name: str) -> str | None:
         if "depthwise" in lower:
             return f"depthwise {size[0]}"
         return f"grouped {size[0]}" if "grouped" in lower else f"{size[0]} convolution"
-    return HARDSWISH if lower.replace("_", "").startswith("hardswish") else None
+    return HARDSWISH if lower.replace("_", "").startswith(("hardswish", "hardsigmoid")) else None

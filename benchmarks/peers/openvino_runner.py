@@ -32,7 +32,7 @@ class OpenVinoRunner(PeerRunner):
     def __init__(self, job: Job) -> None:
         super().__init__(job)
         self._openvino = openvino = load_engine("openvino")
-        self.version = str(openvino.__version__)
+        self.version = str(openvino.__version__).partition("-")[0]
         try:
             compiled = openvino.Core().compile_model(str(self.graph), "CPU", _CONFIG)
         except RuntimeError as error:

@@ -71,7 +71,7 @@ def _by_kind(operators: Sequence[OnnxOperator], table: Mapping[str, Costs]) -> t
             kind,
             sum(o.count for o in operators if o.kind == kind),
             sum(o.count * o.ideal for o in operators if o.kind == kind),
-            {name: costs.get(kind, 0.0) for name, costs in table.items()},
+            {name: costs[kind] for name, costs in table.items() if kind in costs},
         )
         for kind in order
     )

@@ -17,6 +17,7 @@ from evit_deploy.benchmarks.peers.kinds import kind_of
         ("DEPTHWISE_CONV_2D 3x3/2 depthwise", "depthwise 3x3"),
         ("HardSwish", "Hardswish"),
         ("HARD_SWISH", "Hardswish"),
+        ("HardSigmoid", "Hardswish"),
         ("MatMul", None),
         ("ADD", None),
     ],

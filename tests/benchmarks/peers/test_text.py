@@ -76,6 +76,12 @@ def test_who_is_ahead_and_in_what() -> None:
     ]
 
 
+def test_equal_is_not_ahead() -> None:
+    rows = (row("litert", "ours", ms=1000, instructions=2000), row("ncnn", "x", ms=999, instructions=1998))
+    model = ModelResult("toy", (8, 16), 400, rows)
+    assert all(remark.startswith("nobody is ahead") for remark in remarks_of(model))
+
+
 def test_kinds_beside_their_ideal() -> None:
     headings, rows = kind_rows(MODEL)
     assert headings == ("kind of operator", "count", "ideal M", "litert (ours)", "ncnn (published)")
