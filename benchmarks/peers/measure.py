@@ -101,7 +101,7 @@ def measure_peers(
         right = [entry for entry in entries if entry.verdict.right]
         hosts.lock(say, wait=wait)
         _time(right, hosts, plan, say)
-    _count(right, environment, plan, say)
+    _count([entry for entry in right if entry.verdict.right], environment, plan, say)
     return entries
 
 
@@ -135,10 +135,18 @@ def _time(entries: Sequence[Entry], hosts: Hosts, plan: PeersPlan, say: Say) -> 
     jobs = {e.contestant.name: e.contestant.job(hosts.of(e.contestant)) for e in entries}
     for number in range(plan.launches):
         for entry in entries if number % 2 == 0 else reversed(entries):
-            contestant = entry.contestant
-            say(f"timing {contestant.name}, launch {number + 1} of {plan.launches}")
-            job = {**jobs[contestant.name], **plan.timing(), "mode": "latency"}
-            entry.launches.append(_launch(hosts.of(contestant), job, plan.cool_s))
+            if entry.verdict.right:
+                say(f"timing {entry.contestant.name}, launch {number + 1} of {plan.launches}")
+                job = {**jobs[entry.contestant.name], **plan.timing(), "mode": "latency"}
+                _add_launch(entry, hosts.of(entry.contestant), job, plan.cool_s)
+
+
+def _add_launch(entry: Entry, device: Device, job: Mapping[str, Any], cool_s: float) -> None:
+    """Who fails now is wrong, after all; the others' figures are worth keeping."""
+    try:
+        entry.launches.append(_launch(device, job, cool_s))
+    except EvitError as error:
+        entry.verdict, entry.launches = Verdict(None, f"fails while it is timed: {error}"), []
 
 
 def _launch(device: Device, job: Mapping[str, Any], cool_s: float) -> dict[str, Any]:

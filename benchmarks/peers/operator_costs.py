@@ -27,6 +27,7 @@ from evit_deploy.benchmarks.per_operator.cache import cached_count, keep_count, 
 from evit_deploy.benchmarks.per_operator.operator import elements
 from evit_deploy.benchmarks.per_operator.run import ProfilePlan, profile
 from evit_deploy.devices.qemu import QemuDevice
+from evit_deploy.errors import EvitError
 
 Costs = dict[str, float]
 
@@ -52,13 +53,20 @@ def kind_costs(
     table: dict[str, Costs] = {}
     for contestant in found:
         say(f"operators of {contestant.name}")
-        graph = contestant.graph.path
-        if contestant.peer:
-            costs = _of_peer(contestant.engine, operators_of(graph), core, environment)
-        else:
-            costs = _of_ours(graph, core)
+        try:
+            costs = _costs(contestant, core, environment)
+        except EvitError as error:
+            say(f"{contestant.name} is left out of the costs by kind: {error}")
+            continue
         table[contestant.name] = {**costs, REST: totals[contestant.name] - sum(costs.values())}
     return _by_kind(operators_of(published), table)
+
+
+def _costs(contestant: Contestant, core: str, environment: PeersEnvironment) -> Costs:
+    graph = contestant.graph.path
+    if contestant.peer:
+        return _of_peer(contestant.engine, operators_of(graph), core, environment)
+    return _of_ours(graph, core)
 
 
 def _by_kind(operators: Sequence[OnnxOperator], table: Mapping[str, Costs]) -> tuple[KindCost, ...]:
