@@ -7,13 +7,13 @@ PYTEST := $(BIN)/python -m pytest
 
 export ORT_DISABLE_TELEMETRY = 1
 
-.PHONY: demo test check test-slow test-boards test-tensorflow bench-plain noise-floor format clean
+.PHONY: demo test check test-slow test-boards test-tensorflow bench-plain bench-peers noise-floor format clean
 
 demo: $(VENV)/.installed  ## export, verify, benchmark, show: the main job
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh docs/demo.sh demo
 
 test: $(VENV)/.installed  ## the whole suite
-	$(PYTEST) -n 2 --dist loadfile -m "not slow and not boards and not tensorflow"
+	$(PYTEST) -n 2 --dist loadfile -m "not slow and not boards and not peers and not tensorflow"
 
 check: $(VENV)/.installed  ## exactly what CI runs
 	$(BIN)/ruff check .
@@ -34,6 +34,9 @@ test-tensorflow: $(VENV)/.installed  ## TensorFlow's interpreter as a second opi
 
 bench-plain: $(VENV)/.installed  ## ARM instructions of our exports against the published model's plain ones
 	$(BIN)/python -m evit_deploy.benchmarks.against_plain
+
+bench-peers: $(VENV)/.installed  ## ours beside other exporters and engines; writes docs/peers.md; half an hour
+	$(BIN)/evit-bench peers --markdown docs/peers.md
 
 noise-floor: $(VENV)/.installed  ## what the tolerances are derived from
 	$(BIN)/python -m evit_deploy.exporters.noise_floor

@@ -23,6 +23,7 @@ from evit_deploy.errors import EvitError
 from evit_deploy.lock import DeviceLock, Owner
 
 Job = Mapping[str, Any]
+Modes = Mapping[str, Callable[[Job], dict[str, Any]]]
 HOLD = "hold"
 
 
@@ -83,7 +84,7 @@ def _compare(job: Job) -> dict[str, Any]:
     return compare_pass(job)
 
 
-MODES: Mapping[str, Callable[[Job], dict[str, Any]]] = {
+MODES: Modes = {
     "facts": _facts,
     "conditions": _conditions,
     "latency": _latency,
@@ -126,7 +127,7 @@ def hold(how: str, owner: Owner) -> int:
     os._exit(0)
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str], modes: Modes = MODES) -> int:
     """Do the job and leave the answer; the value is the process's exit code."""
     if arguments[0] == HOLD:
         return hold(arguments[1], Owner(**json.loads(arguments[2])))
@@ -134,7 +135,7 @@ def main(arguments: list[str]) -> int:
     job = json.loads(job_file.read_text(encoding="utf-8"))
     code = 0
     try:
-        answer = {"result": _do(job)}
+        answer = {"result": _do(job, modes)}
     except EvitError as error:
         code = int(error.code)
         answer = {"error": {"kind": type(error).__name__, "code": code, "message": str(error)}}
@@ -145,11 +146,11 @@ def main(arguments: list[str]) -> int:
     return code
 
 
-def _do(job: Job) -> dict[str, Any]:
+def _do(job: Job, modes: Modes) -> dict[str, Any]:
     if job["mode"] in UNPINNED:
-        return MODES[job["mode"]](job)
+        return modes[job["mode"]](job)
     cores = pin(job.get("cores", AUTO), job["threads"])
-    return {**MODES[job["mode"]](job), "cores": cores}
+    return {**modes[job["mode"]](job), "cores": cores}
 
 
 if __name__ == "__main__":

@@ -8,13 +8,14 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import evit_deploy
 from evit_deploy import benchmarks, runtimes
 
-_MAIN = "import sys\nfrom evit_deploy.benchmarks.agent import main\nsys.exit(main(sys.argv[1:]))\n"
+_MAIN = "import sys\nfrom evit_deploy.benchmarks.{agent} import main\nsys.exit(main(sys.argv[1:]))\n"
 _BENCHMARKS = (
     "__init__",
     "agent",
@@ -49,11 +50,16 @@ class Bundle:
         return hashlib.sha256(self.content).hexdigest()
 
 
-def bundle_agent() -> Bundle:
-    """Pack the agent that belongs to this program."""
+def bundle_agent(agent: str = "agent", more: Sequence[str] = ()) -> Bundle:
+    """Pack the agent that belongs to this program.
+
+    Args:
+        agent: the module whose `main` it is; another one of `more` makes an agent that can do more.
+        more: modules below `benchmarks` besides those of the agent, such as "peers.agent".
+    """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for name, content in sorted(_contents().items()):
+        for name, content in sorted(_contents(agent, more).items()):
             entry = zipfile.ZipInfo(name, _EPOCH)
             entry.create_system = 3  # Unix, on every system
             entry.external_attr = 0o644 << 16
@@ -61,14 +67,16 @@ def bundle_agent() -> Bundle:
     return Bundle(buffer.getvalue())
 
 
-def _contents() -> dict[str, bytes]:
+def _contents(agent: str, more: Sequence[str]) -> dict[str, bytes]:
     """Name in the archive -> content."""
     top = _folder(evit_deploy.__file__)
     files = {f"evit_deploy/{name}.py": top / f"{name}.py" for name in _TOP}
     files |= {f"evit_deploy/runtimes/{p.name}": p for p in _folder(runtimes.__file__).glob("*.py")}
     own = _folder(benchmarks.__file__)
-    files |= {f"evit_deploy/benchmarks/{name}.py": own / f"{name}.py" for name in _BENCHMARKS}
-    return {"__main__.py": _MAIN.encode(), **{name: path.read_bytes() for name, path in files.items()}}
+    parts = [name.replace(".", "/") for name in (*_BENCHMARKS, *more)]
+    files |= {f"evit_deploy/benchmarks/{name}.py": own / f"{name}.py" for name in parts}
+    main = _MAIN.format(agent=agent).encode()
+    return {"__main__.py": main, **{name: path.read_bytes() for name, path in files.items()}}
 
 
 def _folder(file: str | None) -> Path:

@@ -10,6 +10,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,9 @@ from evit_deploy.errors import Exit, SetupError
 from evit_deploy.runtimes import Runner, RuntimeOptions, load_runtime, open_runner
 
 Call = Callable[[], None]
+Job = Mapping[str, Any]
+# Imports the runtime of a job's graph; the value loads the graph, so that no import is in a load time.
+Prepare = Callable[[Job], Callable[[], Runner]]
 
 # One inference is region INFERENCE less region NOTHING, so what marking and calling cost is not in it.
 NOTHING, INFERENCE = 0, 1
@@ -33,20 +37,28 @@ _MOST_SAMPLES = 20_000
 _SHORTEST_SAMPLE_NS = 50_000
 
 
+def prepare_runtime(job: Job) -> Callable[[], Runner]:
+    """The runtime for the format of a job's graph.
+
+    Raises:
+        UserError, SetupError: as `open_runner`; of loading, too.
+    """
+    path, options = Path(job["graph"]), RuntimeOptions(**job.get("options", {}))
+    load_runtime(path, interpreter=job["interpreter"], options=options)
+    return partial(open_runner, path, interpreter=job["interpreter"], threads=job["threads"], options=options)
+
+
 class Subject:
     """A graph that has been loaded and run once."""
 
-    def __init__(self, job: Mapping[str, Any]) -> None:
-        self._path = path = Path(job["graph"])
+    def __init__(self, job: Job, prepare: Prepare = prepare_runtime) -> None:
+        self._path = Path(job["graph"])
         self._options: dict[str, Any] = job.get("options", {})
-        options = RuntimeOptions(**self._options)
-        load_runtime(path, interpreter=job["interpreter"], options=options)
+        load = prepare(job)
         check = job["check"]
         self.idle_bytes = memory_bytes("VmRSS")
         begin = time.perf_counter_ns()
-        self.runner: Runner = open_runner(
-            path, interpreter=job["interpreter"], threads=job["threads"], options=options
-        )
+        self.runner: Runner = load()
         self.load_ns = time.perf_counter_ns() - begin
         self._samples = Samples(None if check is None else Path(check), job["seed"])
         self.call = self.runner.bind(self._samples.feeds(self.runner))
@@ -85,9 +97,9 @@ def timed(call: Call) -> int:
     return time.perf_counter_ns() - begin
 
 
-def latency_pass(job: Mapping[str, Any]) -> dict[str, Any]:
+def latency_pass(job: Job, prepare: Prepare = prepare_runtime) -> dict[str, Any]:
     """Load, first run, warm-up until steady, then every sample."""
-    subject = Subject(job)
+    subject = Subject(job, prepare)
     # Before the collector is frozen: comparing makes garbage.
     facts = subject.facts()
     cores = sorted(os.sched_getaffinity(0))
@@ -111,7 +123,7 @@ def latency_pass(job: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def memory_pass(job: Mapping[str, Any]) -> dict[str, Any]:
+def memory_pass(job: Job) -> dict[str, Any]:
     """Peak resident memory of a process that loads the graph and runs it, nothing else."""
     subject = Subject(job)
     for _ in range(2):
@@ -120,13 +132,13 @@ def memory_pass(job: Mapping[str, Any]) -> dict[str, Any]:
     return {"idle_bytes": subject.idle_bytes, "peak_bytes": peak, **subject.facts()}
 
 
-def count_pass(job: Mapping[str, Any]) -> dict[str, Any]:
+def count_pass(job: Job, prepare: Prepare = prepare_runtime) -> dict[str, Any]:
     """Mark one inference, the graph's third, for the emulator's instruction counter.
 
     The first allocates and packs weights, the second was seen to differ from the third by a few hundred
     instructions, the third from later ones by none (TFLite) or as they do from each other (ONNX Runtime).
     """
-    subject = Subject(job)
+    subject = Subject(job, prepare)
     facts = subject.facts()
     freeze_collector()
     subject.call()

@@ -125,6 +125,11 @@ def check_path(graph: Path) -> Path:
     return graph.with_name(graph.name + ".check.npz")
 
 
+def samples_path(graph: Path) -> Path:
+    """`b1.tflite` -> `b1.tflite.samples.npz`."""
+    return graph.with_name(graph.name + ".samples.npz")
+
+
 def format_of(graph: Path) -> str:
     """The format that a file's ending names.
 

@@ -40,6 +40,7 @@ class Exit(IntEnum):
     BOARD = 32  # reached, but not fit: Python, machine, disk, wheels
     BUSY = 33  # another benchmark holds the device's lock
     STORE = 34  # no store of results, a damaged one, or a newer program's
+    PEERS = 37  # other engines' packages cannot be set up, or a converter of theirs fails
     INTERRUPTED = 130
 
 

@@ -22,10 +22,11 @@ from evit_deploy.artifact import (
     TensorSpec,
     check_path,
     manifest_path,
+    samples_path,
     sha256_of,
     to_json,
 )
-from evit_deploy.errors import ParityError
+from evit_deploy.errors import ParityError, UserError
 from evit_deploy.exporters.check_file import check_file
 from evit_deploy.exporters.deployable import Deployable, output_layout, output_name
 from evit_deploy.exporters.diagnose import diagnose
@@ -35,6 +36,7 @@ from evit_deploy.exporters.rewrites import EXPORT_PIPELINE, Rewrite, apply_rewri
 from evit_deploy.exporters.rewrites.bicubic_upsample import BILINEAR_NAME, rewrite_bilinear
 from evit_deploy.exporters.rewrites.softmax_attention import NAME as SOFTMAX_NAME
 from evit_deploy.exporters.rewrites.softmax_attention import rewrite_softmax
+from evit_deploy.exporters.samples_file import samples_file
 from evit_deploy.exporters.shared_reference import in_layout, shared_options, shared_reference
 from evit_deploy.exporters.staging import publish, staging_folder
 from evit_deploy.exporters.tools import tool_versions
@@ -56,6 +58,7 @@ class ExportJob:
     weights: LoadedWeights
     output: Path
     keep_failed: bool = False
+    keep_samples: bool = False
     pipeline: tuple[Rewrite, ...] = EXPORT_PIPELINE
     formats: Mapping[str, Format] = field(default_factory=lambda: FORMATS)
     label: str = ""  # at the end of the artifact's name, for exports that are not ours
@@ -100,12 +103,14 @@ def export(
     Raises:
         ParityError: the graph differs from the reference; names the first module that does.
         EvitError: the converter failed.
-        UserError: the output folder cannot be written to.
+        UserError: the output folder cannot be written to, or samples are asked for of a class map.
     """
     with staging_folder(work_in or job.output) as staged:
         step("reference")
         reference_module = reference_of(job)
         reference = (reference_for or reference_values)(job)
+        if job.keep_samples and reference.gives_classes:
+            raise UserError("--keep-samples is for logits: class maps have no SQNR; leave it or --head out")
         example = reference.samples["noise"]
         step("rewrite and convert")
         rewritten, fired = apply_rewrites(reference_module, example, job.pipeline)
@@ -120,7 +125,8 @@ def export(
         wrong = diagnose(graph, reference_module, reference, report)
         if wrong is not None:
             _refuse(job, graph, wrong)
-        publish(staged, job.output, [f.name for f in (check_path(graph), graph, manifest_path(graph))])
+        companions = (check_path(graph), *((samples_path(graph),) if job.keep_samples else ()))
+        publish(staged, job.output, [f.name for f in (*companions, graph, manifest_path(graph))])
     return Exported(job.path, manifest, report)
 
 
@@ -227,6 +233,8 @@ def _facts(job: ExportJob, graph: Path) -> GraphFacts:
 
 def _write_companions(job: ExportJob, graph: Path, manifest: Manifest, reference: Reference) -> None:
     check_path(graph).write_bytes(check_file(job.options, reference.outputs["noise"]))
+    if job.keep_samples:
+        samples_path(graph).write_bytes(samples_file(reference, job.options.precision))
     manifest_path(graph).write_bytes(to_json(manifest.as_dict()))
 
 

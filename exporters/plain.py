@@ -1,8 +1,10 @@
 """The published model through the general exporters, with nothing rewritten: what users have without us.
 
     attention   v padded with a row of ones, the quadratic branch where H*W <= d, + 1e-15
-    ONNX        torch's TorchScript exporter
+    ONNX        torch's TorchScript exporter, or the one built on torch.export ("dynamo")
     TFLite      litert-torch
+
+The second exporter's optimiser drops the + 1e-15, so that what it writes makes NaN of some inputs.
 
 For comparison only: `evit-export plain`, and `make bench-plain`, which counts what the rewrites save.
 """
@@ -10,7 +12,8 @@ For comparison only: `evit-export plain`, and `make bench-plain`, which counts w
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -25,7 +28,8 @@ from evit_deploy.exporters.rewrites import Rewrite
 from evit_deploy.exporters.rewrites.surgery import InputShapes, replace_modules
 from evit_deploy.models.attention import LiteMLA
 
-OPSET = 17
+OPSET, DYNAMO_OPSET = 17, 18
+Converter = Callable[[nn.Module, Tensor, ExportOptions, str, Manifest], bytes]
 
 
 class PublishedLiteMLA(nn.Module):
@@ -62,25 +66,47 @@ def _published_attention(model: nn.Module, input_shapes: InputShapes) -> int:
     return replace_modules(model, LiteMLA, lambda _, module: PublishedLiteMLA(module))
 
 
-def _convert_onnx(
-    module: nn.Module, example: Tensor, options: ExportOptions, output_name: str, manifest: Manifest
-) -> bytes:
-    with conversion("plain ONNX"), tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.onnx"
-        torch.onnx.export(
-            module,
-            (example,),
-            path,
-            dynamo=False,
-            opset_version=OPSET,
-            input_names=["image"],
-            output_names=[output_name],
-        )
-        return path.read_bytes()
+def _onnx_converter(*, dynamo: bool) -> Converter:
+    """By one of torch's exporters, with its own defaults; each has the oldest opset that it knows best."""
+
+    def convert(
+        module: nn.Module, example: Tensor, options: ExportOptions, output_name: str, manifest: Manifest
+    ) -> bytes:
+        with conversion("plain ONNX"), tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model.onnx"
+            torch.onnx.export(
+                module,
+                (example,),
+                path,
+                dynamo=dynamo,
+                opset_version=DYNAMO_OPSET if dynamo else OPSET,
+                input_names=["image"],
+                output_names=[output_name],
+                external_data=False,
+                verbose=False,
+            )
+            return path.read_bytes()
+
+    return convert
 
 
 PLAIN_PIPELINE = (Rewrite("published-attention", _published_attention),)
 PLAIN_FORMATS: Mapping[str, Format] = {
-    "onnx": Format(_convert_onnx, FORMATS["onnx"].count),
+    "onnx": Format(_onnx_converter(dynamo=False), FORMATS["onnx"].count),
     "tflite": FORMATS["tflite"],
+}
+DYNAMO_FORMATS: Mapping[str, Format] = {"onnx": Format(_onnx_converter(dynamo=True), FORMATS["onnx"].count)}
+
+
+@dataclass(frozen=True, slots=True)
+class PlainExporter:
+    """One of torch's exporters to ONNX; `label` ends the names of its files."""
+
+    formats: Mapping[str, Format]
+    label: str
+
+
+PLAIN_EXPORTERS: Mapping[str, PlainExporter] = {
+    "torchscript": PlainExporter(PLAIN_FORMATS, "plain"),
+    "dynamo": PlainExporter(DYNAMO_FORMATS, "plain-dynamo"),
 }

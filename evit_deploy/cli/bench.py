@@ -18,6 +18,7 @@ from evit_deploy.cli.bench_doctor import doctor
 from evit_deploy.cli.bench_gate import gate
 from evit_deploy.cli.bench_history import history
 from evit_deploy.cli.bench_instructions import instructions
+from evit_deploy.cli.bench_peers import peers
 from evit_deploy.cli.bench_predict import add_predictions, profile_for
 from evit_deploy.cli.bench_profile import profile as profile_command
 from evit_deploy.cli.bench_report import report
@@ -184,6 +185,7 @@ bench.add_command(doctor)
 bench.add_command(gate)
 bench.add_command(history)
 bench.add_command(instructions)
+bench.add_command(peers)
 bench.add_command(profile_command)
 bench.add_command(store_command)
 bench.add_command(report)

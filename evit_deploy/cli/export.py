@@ -132,6 +132,11 @@ jobs_option = click.option(
 )
 @jobs_option
 @click.option("--keep-failed", is_flag=True, help="Keep a graph that fails verification, as NAME.failed.EXT.")
+@click.option(
+    "--keep-samples",
+    is_flag=True,
+    help="Also write NAME.EXT.samples.npz: every input of the verification and the reference's output.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Manifests on stdout, for machines.")
 @verbosity_options
 def run(
@@ -193,7 +198,8 @@ def _jobs(
         )
         if weights.warning:
             reporter.warn(weights.warning)
-        jobs += [ExportJob(spec, o, weights, output, settings.get("keep_failed", False)) for o in settled]
+        keep = {name: settings[name] for name in ("keep_failed", "keep_samples")}
+        jobs += [ExportJob(spec, o, weights, output, **keep) for o in settled]
     return jobs
 
 
@@ -267,6 +273,13 @@ def verify(
 @cli.command()
 @click.argument("models", nargs=-1, metavar="[MODEL]...")
 @click.option("-f", "--format", "formats", type=click.Choice(list(FORMAT_SUFFIXES)), multiple=True)
+@click.option(
+    "--exporter",
+    type=click.Choice(["torchscript", "dynamo"]),
+    default="torchscript",
+    show_default=True,
+    help="Of torch's, to ONNX; dynamo writes no TFLite, and its graphs are known to fail verification.",
+)
 @click.option("-r", "--resolution", callback=parse_resolution, metavar="SIZE|HxW")
 @click.option("-w", "--weights", default="random", show_default=True, metavar="auto|pretrained|random|PATH")
 @click.option("--upsample", type=click.Choice(["bicubic", "bilinear"]), default="bicubic", show_default=True)
@@ -279,32 +292,43 @@ def verify(
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=DEFAULT_FOLDER, show_default=True)
 @jobs_option
+@click.option("--keep-failed", is_flag=True, help="Keep a graph that fails verification, as NAME.failed.EXT.")
+@click.option(
+    "--keep-samples",
+    is_flag=True,
+    help="Also write NAME.EXT.samples.npz: every input of the verification and the reference's output.",
+)
 @verbosity_options
 def plain(
     models: tuple[str, ...],
     formats: tuple[str, ...],
-    resolution: tuple[int, int] | None,
-    weights: str,
-    upsample: str,
-    attention: str,
+    exporter: str,
     output: Path,
     processes: int | None,
     quiet: bool,
     verbose: bool,
+    **settings: Any,
 ) -> None:
     """Export the published formulation as it is, for comparison.
 
-    The files end in -plain: nothing is rewritten, and the general exporters (TorchScript for ONNX,
-    litert-torch for TFLite) are left alone.
+    The files end in -plain, or -plain-dynamo: nothing is rewritten, and the general exporters (one of torch's
+    for ONNX, litert-torch for TFLite) are left alone.
     """
     reporter = reporter_of(quiet, verbose)
     require_export_packages()
     from evit_deploy.cli.export_table import print_exported
-    from evit_deploy.exporters.plain import PLAIN_FORMATS, PLAIN_PIPELINE
+    from evit_deploy.exporters.plain import PLAIN_EXPORTERS, PLAIN_PIPELINE
 
-    settings = {"resolution": resolution, "weights": weights, "upsample": upsample, "attention": attention}
-    jobs = _jobs(models or (DEFAULT_MODEL,), formats or tuple(FORMAT_SUFFIXES), output, reporter, settings)
-    plain_jobs = [replace(j, pipeline=PLAIN_PIPELINE, formats=PLAIN_FORMATS, label="plain") for j in jobs]
+    chosen = PLAIN_EXPORTERS[exporter]
+    wanted = formats or tuple(chosen.formats)
+    if unknown := set(wanted) - set(chosen.formats):
+        raise UserError(
+            f"--exporter {exporter}: it does not write {', '.join(unknown)}; leave the format out"
+        )
+    jobs = _jobs(models or (DEFAULT_MODEL,), wanted, output, reporter, settings)
+    plain_jobs = [
+        replace(job, pipeline=PLAIN_PIPELINE, formats=chosen.formats, label=chosen.label) for job in jobs
+    ]
     print_exported(_export_all(plain_jobs, processes, reporter))
 
 

@@ -1,4 +1,4 @@
-"""This machine: the agent runs as a child process under the same Python."""
+"""This machine: the agent runs as a child process, under the same Python unless told another."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from evit_deploy.lock import FOLDER_VARIABLE, DeviceLock, Owner
 
 
 class LocalDevice(Device):
-    """This machine."""
+    """This machine; `python` is the interpreter that runs the agent."""
 
     name = "local"
     label = "local"
     emulated = False
 
-    def __init__(self) -> None:
+    def __init__(self, python: str = sys.executable) -> None:
+        self._python = python
         self._folder: Path | None = None
         self._names: dict[str, Path] = {}
         self._lock = DeviceLock()
@@ -67,7 +68,7 @@ class LocalDevice(Device):
     def run_agent(self, job: Mapping[str, Any]) -> dict[str, Any]:
         """See `Device.run_agent`."""
         return launch_agent(
-            [sys.executable, AGENT_FILE, JOB_FILE, RESULT_FILE],
+            [self._python, AGENT_FILE, JOB_FILE, RESULT_FILE],
             job,
             folder=self._opened(),
             environment={**os.environ, **AGENT_ENVIRONMENT},

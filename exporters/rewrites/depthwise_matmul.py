@@ -75,7 +75,9 @@ def taps_depthwise(convolution: nn.Conv2d, height: int, width: int) -> GatheredD
     positions = tap_positions(height, width, kernel, stride)  # (k*k, H', W')
     weight = convolution.weight.detach().flatten(1)[:, None]  # (C, 1, k*k)
     unfolded = 4 * positions.numel() * convolution.out_channels
-    return GatheredDepthwise(weight, bias_of(convolution), positions.flatten(1), size, parts_of(unfolded, size[0]))
+    return GatheredDepthwise(
+        weight, bias_of(convolution), positions.flatten(1), size, parts_of(unfolded, size[0])
+    )
 
 
 def columns_depthwise(convolution: nn.Conv2d, height: int, width: int) -> GatheredDepthwise:

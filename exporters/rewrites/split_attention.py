@@ -67,7 +67,10 @@ class SplitLiteMLA(nn.Module):
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Three times (B, hd, H, W), q and k not negative -> (B, hd, H, W)."""
-        q, k, v = (part.reshape(-1, part.shape[1] // self.dim, self.dim, self.height * self.width) for part in (q, k, v))
+        q, k, v = (
+            part.reshape(-1, part.shape[1] // self.dim, self.dim, self.height * self.width)
+            for part in (q, k, v)
+        )
         context = v @ k.transpose(-1, -2)  # (B, h, d, d)
         key_sum = k.sum(dim=-1, keepdim=True).transpose(-1, -2)  # (B, h, 1, d)
         total = key_sum @ q  # (B, h, 1, N)

@@ -1,6 +1,6 @@
 """MBConv whose 1x1 convolutions are matmuls of tokens, and whose depthwise one may be a matmul, too.
 
-    expand (tokens) -> act -> depthwise -> act -> project (tokens or maps) [+ x]
+expand (tokens) -> act -> depthwise -> act -> project (tokens or maps) [+ x]
 """
 
 from __future__ import annotations
@@ -22,9 +22,7 @@ class TokenMBConv(nn.Module):
         tokens_out: the projection as a product of tokens; else as a convolution.
     """
 
-    def __init__(
-        self, reference: MBConv, height: int, width: int, *, taps: bool, tokens_out: bool
-    ) -> None:
+    def __init__(self, reference: MBConv, height: int, width: int, *, taps: bool, tokens_out: bool) -> None:
         super().__init__()
         self.height, self.width = height, width
         self.taps, self.tokens_out = taps, tokens_out
