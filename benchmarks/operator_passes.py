@@ -54,20 +54,20 @@ def _profiled(job: Mapping[str, Any], path: Path, samples: Samples, folder: Path
 def operators_pass(job: Mapping[str, Any]) -> dict[str, Any]:
     """Run each graph alone.
 
-    Job: graphs, seed, threads, interpreter, options, warmup_runs, runs, seconds, mark. With `mark`, region
-    i + 1 is one run of graph i, and region 0 is empty; else `samples_ns` has `runs` samples of each, fewer
-    where they would take longer than `seconds`.
+    Job: graphs, seed, threads, interpreter, options, warmup_runs, runs, seconds, mark, as_cut. With `mark`,
+    region i + 1 is one run of graph i, and region 0 is empty; else `samples_ns` has `runs` samples of each,
+    fewer where they would take longer than `seconds`. `as_cut` false: the runtime optimises the graphs.
     """
     samples_ns = [_operator(job, index, Path(path)) for index, path in enumerate(job["graphs"])]
     return {"samples_ns": samples_ns}
 
 
 def _operator(job: Mapping[str, Any], index: int, path: Path) -> list[int]:
+    options = RuntimeOptions(**job["options"])
     # An operator's graph runs as it was cut: optimised again, it would be another operator.
-    as_it_is = replace(RuntimeOptions(**job["options"]), ort_optimization="disabled")
-    with open_runner(
-        path, interpreter=job["interpreter"], threads=job["threads"], options=as_it_is
-    ) as runner:
+    if job.get("as_cut", True):
+        options = replace(options, ort_optimization="disabled")
+    with open_runner(path, interpreter=job["interpreter"], threads=job["threads"], options=options) as runner:
         call = runner.bind(Samples(None, job["seed"]).feeds(runner))
         call()
         call()

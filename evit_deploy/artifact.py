@@ -85,7 +85,11 @@ class GraphFacts:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The sidecar `NAME.EXT.json`."""
+    """The sidecar `NAME.EXT.json`.
+
+    `formulations`: path of each module that can be written in several ways -> {"place", "formulation",
+    "ground"}; empty in manifests of before there were such.
+    """
 
     name: str
     format: str
@@ -103,11 +107,12 @@ class Manifest:
     graph: GraphFacts
     tools: dict[str, str]
     parity: dict[str, Any]
+    formulations: dict[str, dict[str, str]] = field(default_factory=dict)
     schema: int = field(default=SCHEMA_VERSION)
 
     def essentials(self) -> dict[str, Any]:
-        """The part that also goes inside the graph: all but what is counted on the finished file."""
-        skipped = {"graph", "parity"}
+        """The part that also goes inside the graph: all but what is long or is counted on the file."""
+        skipped = {"graph", "parity", "formulations"}
         return {k: v for k, v in self.as_dict().items() if k not in skipped}
 
     def as_dict(self) -> dict[str, Any]:
@@ -198,7 +203,8 @@ def manifest_from_dict(data: Mapping[str, Any]) -> Manifest:
     """
     if data["schema"] != SCHEMA_VERSION:
         raise ValueError(f"schema {data['schema']}")
-    values = {f.name: data[f.name] for f in fields(Manifest)}
+    values = {f.name: data[f.name] for f in fields(Manifest) if f.name != "formulations"}
+    values["formulations"] = data.get("formulations", {})
     values["inputs"] = tuple(_tensor_from_dict(t) for t in data["inputs"])
     values["outputs"] = tuple(_tensor_from_dict(t) for t in data["outputs"])
     pre = data["preprocessing"]

@@ -31,6 +31,8 @@ from evit_deploy.exporters.check_file import check_file
 from evit_deploy.exporters.deployable import Deployable, output_layout, output_name
 from evit_deploy.exporters.diagnose import diagnose
 from evit_deploy.exporters.formats import FORMATS, Format
+from evit_deploy.exporters.formulations.choose import Chooser, with_choices
+from evit_deploy.exporters.formulations.costs import load_table
 from evit_deploy.exporters.options import ExportOptions, artifact_name
 from evit_deploy.exporters.rewrites import EXPORT_PIPELINE, Rewrite, apply_rewrites
 from evit_deploy.exporters.rewrites.bicubic_upsample import BILINEAR_NAME, rewrite_bilinear
@@ -60,6 +62,8 @@ class ExportJob:
     keep_failed: bool = False
     keep_samples: bool = False
     pipeline: tuple[Rewrite, ...] = EXPORT_PIPELINE
+    chosen: bool = True  # formulations, by the costs on the target
+    tables: Path | None = None  # of the user's own costs, looked at before the shipped ones
     formats: Mapping[str, Format] = field(default_factory=lambda: FORMATS)
     label: str = ""  # at the end of the artifact's name, for exports that are not ours
 
@@ -113,9 +117,12 @@ def export(
             raise UserError("--keep-samples is for logits: class maps have no SQNR; leave it or --head out")
         example = reference.samples["noise"]
         step("rewrite and convert")
-        rewritten, fired = apply_rewrites(reference_module, example, job.pipeline)
+        chooser = Chooser(job.options.format, load_table(job.options.format, job.options.target, job.tables))
+        pipeline = with_choices(job.pipeline, chooser) if job.chosen else job.pipeline
+        rewritten, fired = apply_rewrites(reference_module, example, pipeline)
         graph = staged / job.path.name
         manifest = _convert(job, rewritten, example, reference, fired, graph)
+        manifest = replace(manifest, formulations=chooser.as_dict())
         step("verify")
         report = verify_graph(
             graph, reference, precision=job.options.precision, class_axis=class_axis(manifest.outputs[0])
@@ -207,6 +214,7 @@ def _manifest(
             "head": options.head,
             "argmax_at": options.argmax_at,
             "upsample": options.upsample,
+            "target": options.target,
             **({} if options.attention == "linear" else {"attention": options.attention}),
         },
         weights=job.weights.provenance,

@@ -10,6 +10,8 @@ from evit_deploy.models.zoo import SEGMENTATION, ModelSpec, check_resolution
 PRECISIONS = ("fp32",)
 HEADS = ("logits", "upsample", "argmax")
 LAYOUTS = ("nchw", "nhwc")
+DEFAULT_TARGET = "cortex-a76"
+NO_TARGET = "x86-64"  # its runtimes have kernels for the reference's own formulation
 DEFAULT_LAYOUT = {"onnx": "nchw", "tflite": "nhwc"}
 
 
@@ -27,6 +29,7 @@ class ExportOptions:
             (bicubic), "argmax": the class map, at the resolution that `argmax_at` says.
         argmax_at: "input" or "logits".
         upsample: "bicubic" as published, or "bilinear", which is another network.
+        target: the core whose costs decide how the graph is formulated; it computes the same on any.
         attention: "linear" as published, or "softmax", which is another network, for comparison.
     """
 
@@ -39,6 +42,7 @@ class ExportOptions:
     head: str = "logits"
     argmax_at: str = "input"
     upsample: str = "bicubic"
+    target: str = DEFAULT_TARGET
     attention: str = "linear"
 
     def settled(self, spec: ModelSpec) -> ExportOptions:
@@ -98,6 +102,8 @@ def artifact_name(spec: ModelSpec, options: ExportOptions, *, weights_source: st
         parts.append(str(options.layout))
     if options.dynamic_batch:
         parts.append("dynamic")
+    if options.target != DEFAULT_TARGET:
+        parts.append(options.target)
     if weights_source == "random":
         parts.append("random")
     return "-".join(parts)

@@ -123,6 +123,16 @@ jobs_option = click.option(
     help="bilinear is another network than the published one; the manifest says so.",
 )
 @click.option(
+    "--target",
+    default="cortex-a76",
+    show_default=True,
+    metavar="CORE|x86-64|NAME",
+    help="Whose costs decide how the graph is formulated; it computes the same on any.",
+)
+@click.option("--tuned", is_flag=True, help="Prefer costs that --tune measured here to the shipped ones.")
+@click.option("--tune", is_flag=True, help="First measure what formulations cost where nobody has; --tuned.")
+@click.option("-d", "--device", metavar="DEVICE", help="For --tune; the target, emulated, where not given.")
+@click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
@@ -156,8 +166,15 @@ def run(
     """
     reporter = reporter_of(quiet, verbose)
     require_export_packages()
+    from evit_deploy.cli.tune import refuse_unknown_target
+
+    tune = settings.pop("tune")
+    if not tune:
+        refuse_unknown_target(settings["target"], tuned=settings["tuned"])
+    if settings["device"] and not tune:
+        raise UserError("--device is where --tune measures: an export needs none", Exit.USAGE)
     jobs = _jobs(models or (DEFAULT_MODEL,), formats or tuple(FORMAT_SUFFIXES), output, reporter, settings)
-    exported = _export_all(jobs, processes, reporter)
+    exported = _export_all(_tuned(jobs, tune, settings, reporter), processes, reporter)
     if as_json:
         click.echo(json.dumps([{"path": str(e.path), **e.manifest.as_dict()} for e in exported], indent=2))
     else:
@@ -180,7 +197,7 @@ def _jobs(
     from evit_deploy.models.zoo import find_model
 
     ends = ("layout", "dynamic_batch", "preprocess", "head", "argmax_at")
-    names = ("precision", *ends, "upsample", "attention")
+    names = ("precision", *ends, "upsample", "attention", "target")
     chosen = {name: settings[name] for name in names if name in settings}
     planned = []
     for spec in {found.name: found for found in map(find_model, models)}.values():
@@ -201,6 +218,19 @@ def _jobs(
         keep = {name: settings[name] for name in ("keep_failed", "keep_samples")}
         jobs += [ExportJob(spec, o, weights, output, **keep) for o in settled]
     return jobs
+
+
+def _tuned(
+    jobs: list[ExportJob], tune_first: bool, settings: dict[str, Any], reporter: Reporter
+) -> list[ExportJob]:
+    """With the user's own costs where they are asked for, measured before where that is."""
+    from evit_deploy.cli.tune import own_tables, tune
+
+    if tune_first:
+        tune(jobs, settings["device"], reporter)
+    if not (tune_first or settings["tuned"]):
+        return jobs
+    return [replace(job, tables=own_tables()) for job in jobs]
 
 
 def _export_all(jobs: list[ExportJob], processes: int | None, reporter: Reporter) -> list[Exported]:
@@ -327,7 +357,8 @@ def plain(
         )
     jobs = _jobs(models or (DEFAULT_MODEL,), wanted, output, reporter, settings)
     plain_jobs = [
-        replace(job, pipeline=PLAIN_PIPELINE, formats=chosen.formats, label=chosen.label) for job in jobs
+        replace(job, pipeline=PLAIN_PIPELINE, chosen=False, formats=chosen.formats, label=chosen.label)
+        for job in jobs
     ]
     print_exported(_export_all(plain_jobs, processes, reporter))
 

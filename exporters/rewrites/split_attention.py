@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from evit_deploy.exporters.rewrites.linear_attention import FLOOR, STEEPNESS
 from evit_deploy.models.attention import LiteMLA
 
-QKV = 3
+QKV = 3  # parts of every head, in this order
 
 
 class SplitLiteMLA(nn.Module):
@@ -59,23 +59,30 @@ class SplitLiteMLA(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C, H, W)."""
-        q, k, v = (part(x) for part in self.qkv)  # (B, hd, H, W)
-        heads = [self.attend(q.relu(), k.relu(), v)]
-        heads += [self.attend(*(part(raw) for part, raw in zip(scale, (q, k, v)))) for scale in self.aggreg]
+        q, k, v = parts = [part(x) for part in self.qkv]  # each (B, hd, H, W)
+        heads = [self.attend(q.relu(), k.relu(), v), *self.aggregated(parts)]
         out: Tensor = self.proj(torch.cat(heads, dim=1))
         return out
 
+    def aggregated(self, parts: list[Tensor]) -> list[Tensor]:
+        """What each scale attends to, of q, k, v as `depthwise` takes them; each (B, hd, H, W)."""
+        return [self.attend(*map(call, scale, parts)) for scale in self.aggreg]
+
     def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Three times (B, hd, H, W), q and k not negative -> (B, hd, H, W)."""
-        q, k, v = (
-            part.reshape(-1, part.shape[1] // self.dim, self.dim, self.height * self.width)
-            for part in (q, k, v)
-        )
+        heads, tokens = v.shape[1] // self.dim, self.height * self.width
+        q, k, v = (part.reshape(-1, heads, self.dim, tokens) for part in (q, k, v))  # (B, h, d, N)
         context = v @ k.transpose(-1, -2)  # (B, h, d, d)
         key_sum = k.sum(dim=-1, keepdim=True).transpose(-1, -2)  # (B, h, 1, d)
         total = key_sum @ q  # (B, h, 1, N)
         out = (context @ q) / (total + (FLOOR - STEEPNESS * total).relu())  # (B, h, d, N)
-        return out.reshape(-1, out.shape[1] * self.dim, self.height, self.width)
+        return out.reshape(-1, heads * self.dim, self.height, self.width)
+
+
+def call(module: nn.Module, x: Tensor) -> Tensor:
+    """`module(x)`."""
+    out: Tensor = module(x)
+    return out
 
 
 def taken(convolution: nn.Conv2d, part: int, dim: int) -> nn.Conv2d:
@@ -102,7 +109,7 @@ def folded_projection(reference: LiteMLA) -> nn.Conv2d:
     weight = proj.weight.detach().double()[:, :, 0, 0]  # (C, (1 + scales) * hd)
     first, *rest = weight.split(weight.shape[1] // (1 + len(reference.aggreg)), dim=1)
     folded = [first]
-    for columns, scale in zip(rest, reference.aggreg):
+    for columns, scale in zip(rest, reference.aggreg, strict=True):
         mixing = taken(scale[1], QKV - 1, dim).weight.detach().double().reshape(-1, dim, dim)  # (h, d, d)
         by_head = columns.reshape(columns.shape[0], -1, dim)  # (C, h, d)
         folded.append(torch.einsum("chd,hde->che", by_head, mixing).flatten(1))

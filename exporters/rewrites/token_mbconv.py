@@ -1,45 +1,64 @@
-"""MBConv whose 1x1 convolutions are matmuls of tokens, and whose depthwise one may be a matmul, too.
+"""MBConv whose expansion is a product of tokens; its depthwise convolution and its projection may follow.
 
-expand (tokens) -> act -> depthwise -> act -> project (tokens or maps) [+ x]
+expand (tokens) -> act -> depthwise (gathered, or as it is) -> act -> project (tokens, or a map)
 """
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
-from evit_deploy.exporters.rewrites.depthwise_matmul import taps_depthwise
-from evit_deploy.exporters.rewrites.tokens import TokenExpansion, TokenLinear, map_of, tokens_of
-from evit_deploy.models.blocks import ConvLayer, MBConv
+from evit_deploy.exporters.rewrites.gathered_depthwise import by_taps
+from evit_deploy.exporters.rewrites.tokens import (
+    OnesConvolution,
+    TokenExpansion,
+    TokenLinear,
+    map_of,
+    tokens_of,
+)
+from evit_deploy.models.blocks import MBConv
 
 
 class TokenMBConv(nn.Module):
-    """`MBConv` for one size, norms folded; its parts keep their names, for the graph's nodes.
+    """`MBConv` on maps of one size, norms folded; its parts keep their names, for the graph's nodes.
 
     Args:
         reference: what it stands for.
         height, width: of the input.
-        taps: the depthwise convolution as a matmul over gathered taps; else as it is.
-        tokens_out: the projection as a product of tokens; else as a convolution.
+        taps: gather the depthwise convolution; else it is as it is.
+        tokens_out: project by a product of tokens; else by a convolution.
     """
 
     def __init__(self, reference: MBConv, height: int, width: int, *, taps: bool, tokens_out: bool) -> None:
         super().__init__()
-        self.height, self.width = height, width
-        self.taps, self.tokens_out = taps, tokens_out
-        expand, depth, point = (
-            layer.conv for layer in (reference.inverted_conv, reference.depth_conv, reference.point_conv)
-        )
-        self.inverted_conv = TokenExpansion(expand, border=1 if taps else 0)
+        self.height, self.width, self.taps, self.tokens_out = height, width, taps, tokens_out
+        depthwise, projection = reference.depth_conv.conv, reference.point_conv.conv
+        self.inverted_conv = TokenExpansion(reference.inverted_conv.conv, border=1 if taps else 0)
         self.act = reference.inverted_conv.act
-        self.depth_conv = taps_depthwise(depth, height, width) if taps else depth
-        self.point_conv = TokenLinear(point) if tokens_out else point
+        self.depth_conv = by_taps(depthwise, height, width) if taps else depthwise
+        self.point_conv = TokenLinear(projection) if tokens_out else projection
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C', H', W')."""
         expanded = self.act(self.inverted_conv(x))  # (B, N [+ 1], C * expand)
-        middle = self.act(
-            self.depth_conv(expanded if self.taps else map_of(expanded, self.height, self.width))
-        )
-        if not self.tokens_out:
-            return self.point_conv(middle)
-        return map_of(self.point_conv(tokens_of(middle)), *middle.shape[-2:])
+        if not self.taps:
+            expanded = map_of(expanded, self.height, self.width)
+        middle = self.act(self.depth_conv(expanded))  # (B, C * expand, H', W')
+        if self.tokens_out:
+            return map_of(self.point_conv(tokens_of(middle)), *middle.shape[-2:])
+        out: Tensor = self.point_conv(middle)
+        return out
+
+
+class OnesMBConv(nn.Module):
+    """`MBConv` whose expansion has its bias in a channel of ones; norms folded."""
+
+    def __init__(self, reference: MBConv) -> None:
+        super().__init__()
+        self.inverted_conv = OnesConvolution(reference.inverted_conv.conv)
+        self.act = reference.inverted_conv.act
+        self.depth_conv, self.point_conv = reference.depth_conv, reference.point_conv
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, C', H', W')."""
+        out: Tensor = self.point_conv(self.depth_conv(self.act(self.inverted_conv(x))))
+        return out

@@ -1,0 +1,136 @@
+"""`evit-export --target`, `--tuned` and `--tune`: whose costs decide, and measuring the ones that are missing."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evit_deploy.artifact import FORMAT_SUFFIXES
+from evit_deploy.benchmarks.graph_costs import graph_costs
+from evit_deploy.cli.common import Reporter
+from evit_deploy.devices import resolve
+from evit_deploy.devices.base import Device
+from evit_deploy.devices.emulator import CORES, cache_folder
+from evit_deploy.errors import Exit, UserError
+
+if TYPE_CHECKING:
+    from evit_deploy.exporters.export import ExportJob
+    from evit_deploy.exporters.formulations.choose import Place
+    from evit_deploy.exporters.formulations.costs import Costs
+
+
+def own_tables() -> Path:
+    """Folder of the user's own costs."""
+    return cache_folder().parent / "costs"
+
+
+def refuse_unknown_target(target: str, *, tuned: bool) -> None:
+    """Refuse a target that nothing is known of.
+
+    Raises:
+        UserError: there is neither a shipped table nor, with `tuned`, one of the user's own.
+    """
+    from evit_deploy.exporters.formulations.costs import shipped_targets
+    from evit_deploy.exporters.options import NO_TARGET
+
+    known = {NO_TARGET, *(t for f in FORMAT_SUFFIXES for t in shipped_targets(f))}
+    if tuned:
+        known |= {path.stem.partition("-")[2] for path in own_tables().glob("*.json")}
+    if target not in known:
+        raise UserError(
+            f"--target {target}: no costs of that core are known, got those of {', '.join(sorted(known))}; "
+            f"measure them with --tune --device DEVICE (an emulated core: --device qemu:{target})",
+            Exit.USAGE,
+        )
+
+
+def tune(jobs: Sequence[ExportJob], device_name: str | None, reporter: Reporter) -> None:
+    """Measure the formulations of these exports that no table of theirs has; kept in the user's own.
+
+    Args:
+        jobs: of one target.
+        device_name: where; `None` for the target as an emulated core.
+        reporter: is told what is being measured.
+
+    Raises:
+        UserError, SetupError: the target is no emulated core and no device was named, or it cannot be used.
+    """
+    target = jobs[0].options.target
+    if device_name is None and target not in CORES:
+        raise UserError(f"--tune: which device is '{target}'? Name it with --device", Exit.USAGE)
+    device = resolve(device_name or f"qemu:{target}")
+    for format in dict.fromkeys(job.options.format for job in jobs):
+        missing = _missing([job for job in jobs if job.options.format == format], target)
+        for number, place in enumerate(missing, start=1):
+            with reporter.progress(f"tune {format} for {target}, {number} of {len(missing)}: {place.key}"):
+                _keep(format, target, device, {place.key: _measured(place, format, device)}, reporter)
+
+
+def _missing(jobs: Iterable[ExportJob], target: str) -> list[Place]:
+    """Distinct places whose formulations have not all been measured."""
+    from evit_deploy.exporters.export import reference_of
+    from evit_deploy.exporters.formulations.alone import distinct_places
+    from evit_deploy.exporters.formulations.costs import load_table
+    from evit_deploy.exporters.rewrites.surgery import record_input_shapes
+    from evit_deploy.exporters.samples import check_inputs
+
+    found: dict[str, Place] = {}
+    for job in jobs:
+        model = copy.deepcopy(reference_of(job))
+        shapes = record_input_shapes(model, check_inputs(job.options)["noise"])
+        found |= distinct_places(model, shapes, job.options.format)
+    format = next(job.options.format for job in jobs)
+    table = load_table(format, target, own_tables())
+    known: Costs = table.costs if table else {}
+    return [
+        place
+        for key, place in found.items()
+        if set(place.kind.formulations[format]) - set(known.get(key, {}))
+    ]
+
+
+def _measured(place: Place, format: str, device: Device) -> dict[str, tuple[float, int, int]]:
+    from evit_deploy.exporters.formulations.alone import graphs_of
+
+    graphs = dict(graphs_of(place, format))
+    costs = graph_costs(list(graphs.values()), FORMAT_SUFFIXES[format], device, lambda _: None)
+    return {
+        name: (cost.amount, cost.memory, len(content))
+        for (name, content), cost in zip(graphs.items(), costs, strict=True)
+    }
+
+
+def _keep(
+    format: str,
+    target: str,
+    device: Device,
+    measured: dict[str, dict[str, tuple[float, int, int]]],
+    reporter: Reporter,
+) -> None:
+    """Add to the user's own table: at once, so that an interrupt loses one place at most."""
+    from importlib.metadata import version
+
+    from evit_deploy.exporters.formulations.costs import (
+        INSTRUCTIONS,
+        NANOSECONDS,
+        Cost,
+        CostTable,
+        read_table,
+        table_name,
+        write_table,
+    )
+
+    path = own_tables() / table_name(format, target)
+    known = read_table(path).costs if path.is_file() else {}
+    added = {
+        place: {name: Cost(*cost) for name, cost in by_name.items()} for place, by_name in measured.items()
+    }
+    package = {"onnx": "onnxruntime", "tflite": "ai-edge-litert"}[format]
+    unit = INSTRUCTIONS if device.emulated else NANOSECONDS
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_table(path, CostTable(f"{package} {version(package)}", unit, {**known, **added}))
+    for place, by_name in added.items():
+        for name, cost in by_name.items():
+            reporter.detail(f"  {place}, {name}: {cost.amount:,.0f} {unit}, {cost.memory:,} loads and stores")

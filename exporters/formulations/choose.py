@@ -1,0 +1,93 @@
+"""Which formulation each place of a model gets, and the rewrite that puts them there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from torch import nn
+
+from evit_deploy.exporters.formulations.costs import CostTable
+from evit_deploy.exporters.formulations.kinds import KINDS, Kind
+from evit_deploy.exporters.rewrites import Rewrite, batch_norm
+from evit_deploy.exporters.rewrites.surgery import InputShapes
+
+NAME = "chosen-formulations"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A module that can be written in several ways, on maps of (height, width)."""
+
+    path: str
+    kind: Kind
+    module: nn.Module
+    height: int
+    width: int
+
+    @property
+    def key(self) -> str:
+        """What its cost is found under."""
+        return self.kind.place(self.module, self.height, self.width)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What was taken, as the manifest says it; `ground` as `CostTable.cheapest` gives it."""
+
+    path: str
+    place: str
+    formulation: str
+    ground: str
+
+
+def places(model: nn.Module, input_shapes: InputShapes, format: str) -> Iterator[Place]:
+    """Every place of `model` that has formulations for this format."""
+    for path, module in model.named_modules():
+        for kind in KINDS:
+            if type(module) is kind.module and format in kind.formulations:
+                height, width = input_shapes[path + kind.input_at][-2:]
+                yield Place(path, kind, module, height, width)
+
+
+class Chooser:
+    """The rewrite that replaces every place by its cheapest formulation.
+
+    Args:
+        format: of the graph.
+        table: costs on the target; without, every place gets the default.
+    """
+
+    def __init__(self, format: str, table: CostTable | None) -> None:
+        self._format, self._table = format, table
+        self.choices: list[Choice] = []
+
+    def rewrite(self, model: nn.Module, input_shapes: InputShapes) -> int:
+        """Replace what can be replaced, norms folded before; returns how many places there were."""
+        found = list(places(model, input_shapes, self._format))
+        for place in found:
+            builders = place.kind.formulations[self._format]
+            name, ground = self._cheapest(place, tuple(builders))
+            self.choices.append(Choice(place.path, place.key, name, ground))
+            parent, _, child = place.path.rpartition(".")
+            setattr(
+                model.get_submodule(parent), child, builders[name](place.module, place.height, place.width)
+            )
+        return len(found)
+
+    def as_dict(self) -> dict[str, dict[str, str]]:
+        """What was chosen, by path, for the manifest."""
+        return {
+            c.path: {"place": c.place, "formulation": c.formulation, "ground": c.ground} for c in self.choices
+        }
+
+    def _cheapest(self, place: Place, names: tuple[str, ...]) -> tuple[str, str]:
+        return self._table.cheapest(place.key, names) if self._table else (names[0], "no table")
+
+
+def with_choices(pipeline: Sequence[Rewrite], chooser: Chooser) -> tuple[Rewrite, ...]:
+    """`pipeline` with the choice behind the folding of norms, which formulations are built upon."""
+    chosen = Rewrite(NAME, chooser.rewrite)
+    return tuple(
+        r for step in pipeline for r in ((step, chosen) if step.name == batch_norm.NAME else (step,))
+    )

@@ -1,0 +1,120 @@
+"""The kinds of places that have several formulations, and those formulations, by format.
+
+A formulation makes of a reference module, its norms folded, a module that computes the same on maps of one
+size, (B, C, H, W) in and out. The first of each kind is what is taken where nothing is known of the costs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from evit_deploy.exporters.rewrites.linear_attention import MatmulLiteMLA
+from evit_deploy.exporters.rewrites.split_attention import SplitLiteMLA
+from evit_deploy.exporters.rewrites.token_attention import TokenLiteMLA
+from evit_deploy.exporters.rewrites.token_head import TokenHead
+from evit_deploy.exporters.rewrites.token_mbconv import OnesMBConv, TokenMBConv
+from evit_deploy.models.attention import LiteMLA
+from evit_deploy.models.blocks import MBConv
+from evit_deploy.models.heads import ClassificationHead
+
+Build = Callable[[Any, int, int], nn.Module]  # of the reference module, for maps of (height, width)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of place.
+
+    Attributes:
+        name: in the cost tables.
+        module: the reference's class.
+        describe: what its cost depends on besides the size of the map: "attributes sizes-with-dashes".
+        formulations: format -> name -> how to build it, the default first.
+        input_at: below the module's path, whose input is its input.
+        alone: makes of a built module one that takes a map.
+    """
+
+    name: str
+    module: type[nn.Module]
+    describe: Callable[[Any], str]
+    formulations: Mapping[str, Mapping[str, Build]]
+    input_at: str = ""
+    alone: Callable[[nn.Module], nn.Module] = lambda module: module
+
+    def place(self, module: nn.Module, height: int, width: int) -> str:
+        """Equal for modules whose costs are equal: `mbconv 3x3/2 16-64-32 112x112`."""
+        return f"{self.name} {self.describe(module)} {height}x{width}"
+
+
+class OnLastMap(nn.Module):
+    """A head that takes a list of maps, on one map."""
+
+    def __init__(self, head: nn.Module) -> None:
+        super().__init__()
+        self.head = head
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> what the head makes of it."""
+        out: Tensor = self.head([x])
+        return out
+
+
+def _as_it_is(module: nn.Module, _height: int, _width: int) -> nn.Module:
+    return module
+
+
+def _describe_mbconv(module: MBConv) -> str:
+    depthwise = module.depth_conv.conv
+    kernel, stride = depthwise.kernel_size[0], depthwise.stride[0]
+    widths = module.inverted_conv.conv.in_channels, depthwise.in_channels, module.point_conv.conv.out_channels
+    return f"{kernel}x{kernel}/{stride} {_dashed(*widths)}"
+
+
+def _describe_attention(module: LiteMLA) -> str:
+    scales = "+".join(f"{scale[0].kernel_size[0]}x{scale[0].kernel_size[0]}" for scale in module.aggreg)
+    return f"{scales or 'none'}/{module.dim} {module.proj.conv.out_channels}"
+
+
+def _describe_head(module: ClassificationHead) -> str:
+    convolution, hidden, classifier = (module.op_list[i] for i in (0, 2, 3))
+    sizes = convolution.conv.in_channels, convolution.conv.out_channels
+    return f"1x1 {_dashed(*sizes, hidden.linear.out_features, classifier.linear.out_features)}"
+
+
+def _dashed(*numbers: int) -> str:
+    return "-".join(map(str, numbers))
+
+
+KINDS: tuple[Kind, ...] = (
+    Kind(
+        "mbconv",
+        MBConv,
+        _describe_mbconv,
+        {
+            "onnx": {
+                "maps": _as_it_is,
+                "maps, bias as a channel": lambda module, _height, _width: OnesMBConv(module),
+                "tokens": lambda m, h, w: TokenMBConv(m, h, w, taps=False, tokens_out=True),
+                "taps": lambda m, h, w: TokenMBConv(m, h, w, taps=True, tokens_out=False),
+                "taps, tokens": lambda m, h, w: TokenMBConv(m, h, w, taps=True, tokens_out=True),
+            }
+        },
+    ),
+    Kind(
+        "attention",
+        LiteMLA,
+        _describe_attention,
+        {"onnx": {"maps": MatmulLiteMLA, "maps, q k v apart": SplitLiteMLA, "tokens, columns": TokenLiteMLA}},
+    ),
+    Kind(
+        "head",
+        ClassificationHead,
+        _describe_head,
+        {"onnx": {"maps": _as_it_is, "tokens": TokenHead}},
+        input_at=".op_list.0",
+        alone=OnLastMap,
+    ),
+)
