@@ -86,8 +86,8 @@ def _busy(model: ModelResult) -> list[str]:
     if widest <= _QUIET:
         return []
     return [
-        f"the launches of one graph differ by up to {widest:.0%}: this machine had other work; do not rely on "
-        "these wall times"
+        f"the launches of one graph differ by up to {widest:.0%}: this machine had other work; do not rely "
+        "on these wall times"
     ]
 
 
