@@ -16,6 +16,8 @@ _UNKNOWN, _MEGA = "-", 1e6
 _MEASURES = {"time": "wall time on this machine", "instructions": "ARM instructions"}
 # Shares within which two are equal: what differs from graph to graph by nothing that anybody chose.
 _EQUAL = 0.005
+# By how much launches of one graph may differ before wall times are called unreliable.
+_QUIET = 0.10
 # Kinds of operators that explain a gap; smaller ones are not named.
 _EXPLAINING = 3
 
@@ -70,7 +72,23 @@ def remarks_of(model: ModelResult) -> list[str]:
     """What is wrong and why, what could not be counted, and who is ahead by how much and in what."""
     wrong = [f"{row.name}: WRONG, not timed: {row.wrong}" for row in model.rows if row.wrong]
     failed = [f"{row.name}: not counted: {row.failed}" for row in model.rows if row.failed]
-    return [*wrong, *failed, *(line for measure in _MEASURES for line in _ahead(model, measure))]
+    return [
+        *_busy(model),
+        *wrong,
+        *failed,
+        *(line for measure in _MEASURES for line in _ahead(model, measure)),
+    ]
+
+
+def _busy(model: ModelResult) -> list[str]:
+    """A warning where this machine had other work."""
+    widest = max((row.spread or 0.0 for row in model.rows), default=0.0)
+    if widest <= _QUIET:
+        return []
+    return [
+        f"the launches of one graph differ by up to {widest:.0%}: this machine had other work; do not rely "
+        "on these wall times"
+    ]
 
 
 def _ahead(model: ModelResult, measure: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -108,3 +109,9 @@ def test_the_page_says_when_and_how() -> None:
     text = peers_markdown(RESULT)
     assert "On 2026-01-02, by `evit-bench peers`" in text
     assert "median of 5 launches" in text
+
+
+def test_a_busy_machine_is_called_one() -> None:
+    quiet = row("litert", "ours", ms=10, instructions=100)
+    busy = replace(quiet, launches=({"samples_ns": [10]}, {"samples_ns": [13]}))
+    assert "differ by up to 26%" in remarks_of(replace(MODEL, rows=(busy,)))[0]
