@@ -6,7 +6,8 @@
     negative   every value below zero
     photo-*    real photographs, which ship inside scikit-learn
 
-For graphs that take pixels: noise, black, white and the photographs.
+For graphs that take pixels: noise, black, white and the photographs. Softmax attention is spared "large":
+there it is an argmax over the scores, and rounding decides which of two near ones wins.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def check_inputs(options: ExportOptions) -> dict[str, Tensor]:
     return {
         "noise": noise,
         "zeros": torch.zeros_like(noise),
-        "large": 1e4 * noise,
+        **({"large": 1e4 * noise} if options.attention == "linear" else {}),
         "negative": -3 * noise.abs() - NOISE_STEP,
         **photographs,
     }

@@ -24,6 +24,8 @@ def test_softmax_attention(format: str, operator: str, job_for: Callable[..., Ex
     assert made.manifest.rewrites == ("softmax-attention",)
     assert made.manifest.options["attention"] == "softmax"
     assert made.manifest.graph.op_histogram[operator] == 4  # a block each
+    assert made.manifest.parity["samples"].keys() >= {"noise", "zeros", "negative"}
+    assert "large" not in made.manifest.parity["samples"]
     outcome = verify_artifact(made.path, weights=None, interpreter="auto", step=lambda text: None)
     assert outcome.wrong is None
 
