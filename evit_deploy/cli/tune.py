@@ -1,4 +1,4 @@
-"""`evit-export --target`, `--tuned` and `--tune`: whose costs decide, and measuring the ones that are missing."""
+"""`evit-export --target`, `--tuned`, `--tune`: whose costs decide, and measuring those that are missing."""
 
 from __future__ import annotations
 

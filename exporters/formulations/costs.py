@@ -21,11 +21,11 @@ from evit_deploy.errors import Exit, UserError
 
 TABLES = Path(__file__).parent / "tables"
 INSTRUCTIONS, NANOSECONDS = "instructions", "ns"
-# A Cortex-A76-class core takes 0.093 ns an instruction (docs/predict.md) and reads 10 GB/s from memory: a byte
-# of constants, which are read once in an inference, takes the time of one instruction.
+# A Cortex-A76-class core takes 0.093 ns an instruction (docs/predict.md) and reads 10 GB/s from memory: a
+# byte of constants, which are read once in an inference, takes the time of one instruction.
 INSTRUCTIONS_PER_CONSTANT_BYTE = 1.0
-# Another formulation than the default has to save this much.
-WORTH_IT = 0.01
+# What another formulation than the default has to save: anything where counts are exact, else beyond noise.
+WORTH_IT = {INSTRUCTIONS: 0.0, NANOSECONDS: 0.03}
 # How far, in channels or in height or width, a measured place may be from the one that is asked for.
 NEAR = 2.0
 
@@ -65,7 +65,7 @@ class CostTable:
             return names[0], "not measured"
         costs = {n: c.total(self.unit) for n, c in self.costs[nearest].items() if n in names}
         best = min(costs, key=lambda name: (costs[name], names.index(name)), default=names[0])
-        if names[0] in costs and costs[best] > (1 - WORTH_IT) * costs[names[0]]:
+        if names[0] in costs and costs[best] >= (1 - WORTH_IT[self.unit]) * costs[names[0]]:
             best = names[0]
         return best, "measured" if nearest == place else f"as {nearest}"
 

@@ -13,12 +13,12 @@ from typing import Any
 from torch import Tensor, nn
 
 from evit_deploy.exporters.rewrites.linear_attention import MatmulLiteMLA
-from evit_deploy.exporters.rewrites.split_attention import SplitLiteMLA
+from evit_deploy.exporters.rewrites.split_attention import SplitLiteMLA, convolutions_of
 from evit_deploy.exporters.rewrites.token_attention import TokenLiteMLA
 from evit_deploy.exporters.rewrites.token_head import TokenHead
 from evit_deploy.exporters.rewrites.token_mbconv import OnesMBConv, TokenMBConv
 from evit_deploy.models.attention import LiteMLA
-from evit_deploy.models.blocks import MBConv
+from evit_deploy.models.blocks import ConvLayer, LinearLayer, MBConv
 from evit_deploy.models.heads import ClassificationHead
 
 Build = Callable[[Any, int, int], nn.Module]  # of the reference module, for maps of (height, width)
@@ -74,12 +74,15 @@ def _describe_mbconv(module: MBConv) -> str:
 
 
 def _describe_attention(module: LiteMLA) -> str:
-    scales = "+".join(f"{scale[0].kernel_size[0]}x{scale[0].kernel_size[0]}" for scale in module.aggreg)
+    kernels = [convolutions_of(scale)[0].kernel_size[0] for scale in module.aggreg]
+    scales = "+".join(f"{kernel}x{kernel}" for kernel in kernels)
     return f"{scales or 'none'}/{module.dim} {module.proj.conv.out_channels}"
 
 
 def _describe_head(module: ClassificationHead) -> str:
-    convolution, hidden, classifier = (module.op_list[i] for i in (0, 2, 3))
+    convolution, _, hidden, classifier = module.op_list
+    assert isinstance(convolution, ConvLayer)
+    assert isinstance(hidden, LinearLayer) and isinstance(classifier, LinearLayer)
     sizes = convolution.conv.in_channels, convolution.conv.out_channels
     return f"1x1 {_dashed(*sizes, hidden.linear.out_features, classifier.linear.out_features)}"
 

@@ -6,10 +6,10 @@
     columns    M = H', K = k*H,  n = W'      every input column that an output column needs; the kernel as a
                                              band matrix, which also knows the upper and the lower border
 
-ONNX Runtime has no kernel for most depthwise convolutions on ARM: it unfolds the input element by element, for
-a product of one row (5x5: 140 to 260 instructions an output; 3x3 of stride 2: 70 to 110). Here the unfolding is
-a Gather of whole pixels of a channels-last map, long copies all, and one transpose (30 to 55 an output). What
-lies outside of the map is one pixel of zeros behind the last.
+ONNX Runtime has no kernel for most depthwise convolutions on ARM: it unfolds the input element by element,
+for a product of one row (5x5: 140 to 260 instructions an output; 3x3 of stride 2: 70 to 110). Here the
+unfolding is a Gather of whole pixels of a channels-last map, long copies all, and one transpose (30 to 55 an
+output). What lies outside of the map is one pixel of zeros behind the last.
 
 Exact: the same products, and zeros, summed in another order.
 """
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 # What is unfolded in one step should stay in a last-level cache.
-CACHE_BYTES = 2 * 1024 * 1024
+CACHE_BYTES = 4 * 1024 * 1024
 MOST_STEPS = 8
 
 

@@ -30,7 +30,7 @@ class TokenLiteMLA(SplitLiteMLA):
         """(B, C, H, W) -> (B, C, H, W)."""
         tokens = tokens_of(x)
         parts = [part(tokens) for part in self.qkv]  # each (B, N, hd)
-        q, k, v = (map_of(part, self.height, self.width) for part in parts)  # (B, hd, H, W)
+        q, k, v = (part.transpose(1, 2) for part in parts)  # (B, hd, N)
         bordered = [functional.pad(part, (0, 0, 0, 1)) for part in parts]  # (B, N + 1, hd)
         heads = [self.attend(q.relu(), k.relu(), v), *self.aggregated(bordered)]
         out = self.proj(tokens_of(torch.cat(heads, dim=1)))  # (B, N, C)

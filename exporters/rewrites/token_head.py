@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from evit_deploy.exporters.rewrites.tokens import TokenExpansion, TokenMean
+from evit_deploy.models.blocks import ConvLayer
 from evit_deploy.models.heads import ClassificationHead
 
 
@@ -14,6 +15,7 @@ class TokenHead(nn.Module):
     def __init__(self, reference: ClassificationHead, height: int, width: int) -> None:
         super().__init__()
         layer, _, *linear = reference.op_list
+        assert isinstance(layer, ConvLayer) and layer.act is not None
         convolution = TokenExpansion(layer.conv)
         mean = TokenMean(height * width, layer.conv.weight.dtype)
         self.op_list = nn.ModuleList([nn.Sequential(convolution, layer.act), mean, *linear])

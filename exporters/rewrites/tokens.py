@@ -1,9 +1,9 @@
 """Maps as tokens: (B, C, H, W) as (B, N, C) with N = H*W, where a 1x1 convolution is one matrix product.
 
-ONNX Runtime computes a 1x1 convolution as W X, X (C, N), and packs X at every call. As X^T W^T the constant is
-the right-hand matrix, packed once at load, and N need not be a multiple of the kernel's 8 columns, only of its
-4 rows: 15 % fewer instructions at 7x7, 6 % at 14x14. In exchange there is a transpose, where the neighbours
-want maps.
+ONNX Runtime computes a 1x1 convolution as W X, X (C, N), and packs X at every call. As X^T W^T the constant
+is the right-hand matrix, packed once at load, and N need not be a multiple of the kernel's 8 columns, only of
+its 4 rows: 15 % fewer instructions at 7x7, 6 % at 14x14. In exchange there is a transpose, where the
+neighbours want maps.
 
 Adding a bias costs 1.5 instructions an output. One more input channel of ones, whose weights are the bias,
 costs a quarter.
@@ -88,7 +88,7 @@ def tokens_of(x: Tensor) -> Tensor:
 
 def map_of(tokens: Tensor, height: int, width: int) -> Tensor:
     """(B, H*W, C) -> (B, C, H, W)."""
-    return tokens.unflatten(1, (height, width)).permute(0, 3, 1, 2)
+    return tokens.reshape(-1, height, width, tokens.shape[-1]).permute(0, 3, 1, 2)
 
 
 def with_ones(x: Tensor) -> Tensor:
