@@ -31,7 +31,7 @@ from evit_deploy.exporters.deployable import Deployable, output_layout, output_n
 from evit_deploy.exporters.diagnose import diagnose
 from evit_deploy.exporters.formats import FORMATS, Format
 from evit_deploy.exporters.options import ExportOptions, artifact_name
-from evit_deploy.exporters.rewrites import EXPORT_PIPELINE, Rewrite, apply_rewrites
+from evit_deploy.exporters.rewrites import PIPELINES, Rewrite, apply_rewrites
 from evit_deploy.exporters.rewrites.bicubic_upsample import BILINEAR_NAME, rewrite_bilinear
 from evit_deploy.exporters.samples import check_inputs
 from evit_deploy.exporters.staging import publish, staging_folder
@@ -54,7 +54,7 @@ class ExportJob:
     weights: LoadedWeights
     output: Path
     keep_failed: bool = False
-    pipeline: tuple[Rewrite, ...] = EXPORT_PIPELINE
+    pipeline: tuple[Rewrite, ...] | None = None  # the format's own
     formats: Mapping[str, Format] = field(default_factory=lambda: FORMATS)
     label: str = ""  # at the end of the artifact's name, for exports that are not ours
 
@@ -63,6 +63,11 @@ class ExportJob:
         """The artifact's file name without its ending."""
         name = artifact_name(self.spec, self.options, weights_source=self.weights.provenance.source)
         return f"{name}-{self.label}" if self.label else name
+
+    @property
+    def rewrites(self) -> tuple[Rewrite, ...]:
+        """The pipeline given, or that of the format."""
+        return PIPELINES[self.options.format] if self.pipeline is None else self.pipeline
 
     @property
     def path(self) -> Path:
@@ -97,7 +102,7 @@ def export(job: ExportJob, step: Step = lambda _: None) -> Exported:
         reference = Reference(reference_module, check_inputs(job.options))
         example = reference.samples["noise"]
         step("rewrite and convert")
-        rewritten, fired = apply_rewrites(reference_module, example, job.pipeline)
+        rewritten, fired = apply_rewrites(reference_module, example, job.rewrites)
         graph = staged / job.path.name
         manifest = _convert(job, rewritten, example, reference, fired, graph)
         step("verify")

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from evit_deploy.artifact import format_of
 from evit_deploy.exporters.graph_tensors import onnx_tensors, tflite_tensors
+from evit_deploy.exporters.rewrites import REPLACED_WHOLE
 from evit_deploy.parity import sqnr_db
 
 Array = NDArray[Any]
@@ -56,10 +57,11 @@ def first_difference(graph: Path, reference: nn.Module, sample: Tensor) -> Diffe
         `None` where every module is found: the difference is then behind the last one, or appears only with
         the runtime's optimisations or delegate, which are off here.
     """
-    read_tensors = {"onnx": onnx_tensors, "tflite": tflite_tensors}[format_of(graph)]
+    graph_format = format_of(graph)
+    read_tensors = {"onnx": onnx_tensors, "tflite": tflite_tensors}[graph_format]
     image = sample.numpy()
     closest = _Closest({"image": image, **read_tensors(graph, image)})
-    calls = module_calls(reference, sample)
+    calls = module_calls(reference, sample, REPLACED_WHOLE[graph_format])
     distance = {path: closest.sqnr_db(call.output) for path, call in calls.items()}
     found = {path for path, db in distance.items() if db >= FOUND_DB}
     for path in calls:
@@ -93,13 +95,16 @@ class Call:
     output: Array
 
 
-def module_calls(model: nn.Module, sample: Tensor) -> dict[str, Call]:
+def module_calls(
+    model: nn.Module, sample: Tensor, replaced: tuple[type[nn.Module], ...] = ()
+) -> dict[str, Call]:
     """The call of every module of ours with one tensor as its output, in the order in which they finish.
 
     PyTorch's own modules (convolutions, norms, activations) are left out: exports fuse them. Its containers
-    are not.
+    are not. What is inside a module of a kind that is `replaced` as a whole is left out, too.
     """
     calls: dict[str, Call] = {}
+    inside = tuple(f"{path}." for path, module in model.named_modules() if isinstance(module, replaced))
 
     def record(path: str) -> Any:
         def hook(_module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
@@ -112,7 +117,9 @@ def module_calls(model: nn.Module, sample: Tensor) -> dict[str, Call]:
     handles = [
         module.register_forward_hook(record(path))
         for path, module in model.named_modules()
-        if path not in ("", "model") and (isinstance(module, nn.Sequential) or _is_ours(module))
+        if path not in ("", "model")
+        and not path.startswith(inside)
+        and (isinstance(module, nn.Sequential) or _is_ours(module))
     ]
     try:
         with torch.no_grad():

@@ -2,19 +2,20 @@
 
 Each rewrite replaces modules of a copy of the reference and keeps the function that it computes. The order
 matters in one place: shapes are recorded on the reference, so a rewrite finds its modules by the paths they
-have there.
+have there; and the attention of TFLite is rewritten behind the fold of its BatchNorm.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from evit_deploy.exporters.rewrites import batch_norm, bicubic_upsample, linear_attention
+from evit_deploy.exporters.rewrites import batch_norm, bicubic_upsample, linear_attention, tflite_attention
 from evit_deploy.exporters.rewrites.surgery import InputShapes, record_input_shapes
+from evit_deploy.models.attention import LiteMLA
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,15 @@ EXPORT_PIPELINE: tuple[Rewrite, ...] = (
     Rewrite(linear_attention.NAME, linear_attention.rewrite),
     Rewrite(bicubic_upsample.NAME, bicubic_upsample.rewrite),
 )
+TFLITE_PIPELINE: tuple[Rewrite, ...] = (
+    Rewrite(batch_norm.NAME, batch_norm.rewrite),
+    Rewrite(tflite_attention.NAME, tflite_attention.rewrite),
+    Rewrite(bicubic_upsample.NAME, bicubic_upsample.rewrite),
+)
+PIPELINES: Mapping[str, tuple[Rewrite, ...]] = {"onnx": EXPORT_PIPELINE, "tflite": TFLITE_PIPELINE}
+
+# What a format's pipeline replaces as a whole: what its children gave is in no tensor of the graph.
+REPLACED_WHOLE: Mapping[str, tuple[type[nn.Module], ...]] = {"onnx": (), "tflite": (LiteMLA,)}
 
 
 def apply_rewrites(

@@ -24,6 +24,14 @@ from evit_deploy.models.weights import resolve_weights
 from evit_deploy.models.zoo import find_model
 from evit_deploy.runtimes import Delegation, delegation_of
 
+# Layers of the reference's attention -> one of those that take their place in TFLite.
+TFLITE_ATTENTION = {
+    "main.qkv.conv": "main.heads_of.query",
+    "main.aggreg.0.0": "main.heads_of.scales.0.around_key",
+    "main.aggreg.0.1": "main.heads_of.scales.0.mix_query",
+    "main.proj.conv": "main.proj",
+}
+
 
 class TakesImage(nn.Module):
     """A module whose argument has the name that converters are told."""
@@ -148,7 +156,9 @@ def _perturbed_onnx(job: ExportJob, layer: str) -> bytes:
 
 def _perturbed_tflite(job: ExportJob, layer: str) -> bytes:
     """TFLite keeps no module paths: the weight is known by its values, whatever their order."""
-    rewritten, _ = apply_rewrites(reference_of(job), check_inputs(job.options)["noise"])
+    rewritten, _ = apply_rewrites(reference_of(job), check_inputs(job.options)["noise"], job.rewrites)
+    for reference_name, name in TFLITE_ATTENTION.items():
+        layer = layer.replace(reference_name, name)
     wanted = np.sort(rewritten.get_parameter(f"model.{layer}.weight").numpy().ravel())
     model = read_model(job.path.read_bytes())
     candidates = [b for b in model.buffers if b.data is not None and len(b.data) == wanted.nbytes]
