@@ -98,7 +98,7 @@ class Call:
 def module_calls(
     model: nn.Module, sample: Tensor, replaced: tuple[type[nn.Module], ...] = ()
 ) -> dict[str, Call]:
-    """The call of every module of ours with one tensor as its output, in the order in which they finish.
+    """The call of every module of ours with one tensor of floats as its output, in the order of finishing.
 
     PyTorch's own modules (convolutions, norms, activations) are left out: exports fuse them. Its containers
     are not. What is inside a module of a kind that is `replaced` as a whole is left out, too.
@@ -108,7 +108,7 @@ def module_calls(
 
     def record(path: str) -> Any:
         def hook(_module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
-            if isinstance(output, Tensor):
+            if isinstance(output, Tensor) and output.is_floating_point():
                 only = inputs[0].numpy().copy() if isinstance(inputs[0], Tensor) else None
                 calls[path] = Call(only, output.numpy().copy())
 

@@ -13,7 +13,14 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from evit_deploy.exporters.rewrites import batch_norm, bicubic_upsample, linear_attention, tflite_attention
+from evit_deploy.exporters.rewrites import (
+    banded_upsample,
+    batch_norm,
+    bicubic_upsample,
+    class_map_last,
+    linear_attention,
+    tflite_attention,
+)
 from evit_deploy.exporters.rewrites.surgery import InputShapes, record_input_shapes
 from evit_deploy.models.attention import LiteMLA
 
@@ -34,7 +41,8 @@ EXPORT_PIPELINE: tuple[Rewrite, ...] = (
 TFLITE_PIPELINE: tuple[Rewrite, ...] = (
     Rewrite(batch_norm.NAME, batch_norm.rewrite),
     Rewrite(tflite_attention.NAME, tflite_attention.rewrite),
-    Rewrite(bicubic_upsample.NAME, bicubic_upsample.rewrite),
+    Rewrite(banded_upsample.NAME, banded_upsample.rewrite),
+    Rewrite(class_map_last.NAME, class_map_last.rewrite),
 )
 PIPELINES: Mapping[str, tuple[Rewrite, ...]] = {"onnx": EXPORT_PIPELINE, "tflite": TFLITE_PIPELINE}
 

@@ -9,7 +9,7 @@ from evit_deploy.models import create_model
 
 SIZE = (64, 96)
 NAMES = ("batch-norm-fold", "linear-attention-matmul", "bicubic-upsample-matmul")
-TFLITE_NAMES = (NAMES[0], "linear-attention-tflite", NAMES[2])
+TFLITE_NAMES = (NAMES[0], "linear-attention-tflite", "bicubic-upsample-banded", "class-map-last-axis")
 
 
 def image() -> torch.Tensor:
