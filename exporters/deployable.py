@@ -36,6 +36,14 @@ class Normalise(nn.Module):
         return pixels.to(self.scale.dtype) * self.scale - self.shift
 
 
+class ClassMap(nn.Module):
+    """The class with the largest logit; of equal ones the first."""
+
+    def forward(self, logits: Tensor) -> Tensor:
+        """(B, classes, H, W) -> (B, H, W) int32."""
+        return logits.argmax(dim=1).to(torch.int32)
+
+
 class Deployable(nn.Module):
     """A model between the ends that `options` ask for.
 
@@ -50,7 +58,7 @@ class Deployable(nn.Module):
             options.head == "argmax" and options.argmax_at == "input"
         )
         self.upsample = UpsampleLayer(LOGITS_STRIDE) if to_input_size else None
-        self.argmax = options.head == "argmax"
+        self.argmax = ClassMap() if options.head == "argmax" else None
         self.channels_last = options.input_layout == "NHWC"
 
     def forward(self, image: Tensor) -> Tensor:
@@ -65,8 +73,9 @@ class Deployable(nn.Module):
         out: Tensor = self.model(image)
         if self.upsample is not None:
             out = self.upsample(out)  # (B, classes, H, W)
-        if self.argmax:
-            return out.argmax(dim=1).to(torch.int32)  # (B, H', W')
+        if self.argmax is not None:
+            classes: Tensor = self.argmax(out)  # (B, H', W')
+            return classes
         if self.channels_last and out.ndim == 4:
             out = out.permute(0, 2, 3, 1)  # (B, H', W', classes)
         return out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from torch import nn
@@ -10,17 +11,24 @@ from evit_deploy.exporters.locate import first_difference
 from evit_deploy.exporters.verify import ParityReport, Reference
 
 
-def diagnose(graph: Path, module: nn.Module, reference: Reference, report: ParityReport) -> str | None:
+def diagnose(
+    graph: Path,
+    module: nn.Module,
+    reference: Reference,
+    report: ParityReport,
+    replaced: Collection[str] = (),
+) -> str | None:
     """What is wrong with a graph; `None` where it is in tolerance.
 
     Class maps say little (a wrong network may well give the same classes), so graphs that end in one are also
-    searched for every module's output, the logits among them.
+    searched for every module's output, the logits among them. `replaced`: paths of modules whose children are
+    not in the graph.
     """
     if report.passed and not reference.gives_classes:
         return None
     worst = report.worst
     sample = "noise" if report.passed else worst.sample
-    difference = first_difference(graph, module, reference.samples[sample])
+    difference = first_difference(graph, module, reference.samples[sample], replaced)
     if report.passed:
         return None if difference is None else f"the classes agree, but {difference}"
     where = (

@@ -31,10 +31,10 @@ from evit_deploy.exporters.check_file import check_file
 from evit_deploy.exporters.deployable import Deployable, output_layout, output_name
 from evit_deploy.exporters.diagnose import diagnose
 from evit_deploy.exporters.formats import FORMATS, Format
-from evit_deploy.exporters.formulations.choose import Chooser, with_choices
+from evit_deploy.exporters.formulations.choose import Chooser, replaced_whole, with_choices
 from evit_deploy.exporters.formulations.costs import load_table
 from evit_deploy.exporters.options import ExportOptions, artifact_name
-from evit_deploy.exporters.rewrites import EXPORT_PIPELINE, Rewrite, apply_rewrites
+from evit_deploy.exporters.rewrites import PIPELINES, Rewrite, apply_rewrites
 from evit_deploy.exporters.rewrites.bicubic_upsample import BILINEAR_NAME, rewrite_bilinear
 from evit_deploy.exporters.rewrites.softmax_attention import NAME as SOFTMAX_NAME
 from evit_deploy.exporters.rewrites.softmax_attention import rewrite_softmax
@@ -61,7 +61,7 @@ class ExportJob:
     output: Path
     keep_failed: bool = False
     keep_samples: bool = False
-    pipeline: tuple[Rewrite, ...] = EXPORT_PIPELINE
+    pipeline: tuple[Rewrite, ...] | None = None  # the format's own
     chosen: bool = True  # formulations, by the costs on the target
     tables: Path | None = None  # of the user's own costs, looked at before the shipped ones
     formats: Mapping[str, Format] = field(default_factory=lambda: FORMATS)
@@ -72,6 +72,11 @@ class ExportJob:
         """The artifact's file name without its ending."""
         name = artifact_name(self.spec, self.options, weights_source=self.weights.provenance.source)
         return f"{name}-{self.label}" if self.label else name
+
+    @property
+    def rewrites(self) -> tuple[Rewrite, ...]:
+        """The pipeline given, or that of the format."""
+        return PIPELINES[self.options.format] if self.pipeline is None else self.pipeline
 
     @property
     def path(self) -> Path:
@@ -117,19 +122,17 @@ def export(
             raise UserError("--keep-samples is for logits: class maps have no SQNR; leave it or --head out")
         example = reference.samples["noise"]
         step("rewrite and convert")
-        chooser = Chooser(job.options.format, load_table(job.options.format, job.options.target, job.tables))
-        pipeline = with_choices(job.pipeline, chooser) if job.chosen else job.pipeline
-        rewritten, fired = apply_rewrites(reference_module, example, pipeline)
+        rewritten, fired, formulations = rewritten_model(job, reference_module, example)
         graph = staged / job.path.name
         manifest = _convert(job, rewritten, example, reference, fired, graph)
-        manifest = replace(manifest, formulations=chooser.as_dict())
+        manifest = replace(manifest, formulations=formulations)
         step("verify")
         report = verify_graph(
             graph, reference, precision=job.options.precision, class_axis=class_axis(manifest.outputs[0])
         )
         manifest = replace(manifest, graph=_facts(job, graph), parity=report.as_dict())
         _write_companions(job, graph, manifest, reference)
-        wrong = diagnose(graph, reference_module, reference, report)
+        wrong = diagnose(graph, reference_module, reference, report, replaced_whole(manifest.formulations))
         if wrong is not None:
             _refuse(job, graph, wrong)
         companions = (check_path(graph), *((samples_path(graph),) if job.keep_samples else ()))
@@ -150,6 +153,20 @@ def reference_of(job: ExportJob) -> Deployable:
     if job.options.attention == "softmax":
         rewrite_softmax(module, {})
     return module
+
+
+def rewritten_model(
+    job: ExportJob, reference: nn.Module, example: Tensor
+) -> tuple[nn.Module, tuple[str, ...], dict[str, dict[str, str]]]:
+    """A copy of the reference as it is converted, which rewrites found something, and what was chosen where.
+
+    Raises:
+        UserError: a table of costs cannot be read.
+    """
+    chooser = Chooser(job.options.format, load_table(job.options.format, job.options.target, job.tables))
+    pipeline = with_choices(job.rewrites, chooser) if job.chosen else job.rewrites
+    rewritten, fired = apply_rewrites(reference, example, pipeline)
+    return rewritten, fired, chooser.as_dict()
 
 
 def reference_values(job: ExportJob) -> Reference:

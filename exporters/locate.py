@@ -11,7 +11,7 @@ two exceptions:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,13 +44,16 @@ class Difference:
         return f"the first module that differs is '{self.path}' ({self.kind}): {closest}"
 
 
-def first_difference(graph: Path, reference: nn.Module, sample: Tensor) -> Difference | None:
+def first_difference(
+    graph: Path, reference: nn.Module, sample: Tensor, replaced: Collection[str] = ()
+) -> Difference | None:
     """Find the first module whose output is in no tensor of the graph.
 
     Args:
         graph: .onnx or .tflite.
         reference: the `Deployable` with the reference model in it.
         sample: one input that the graph takes.
+        replaced: paths of modules whose children are not in the graph.
 
     Returns:
         `None` where every module is found: the difference is then behind the last one, or appears only with
@@ -59,7 +62,7 @@ def first_difference(graph: Path, reference: nn.Module, sample: Tensor) -> Diffe
     read_tensors = {"onnx": onnx_tensors, "tflite": tflite_tensors}[format_of(graph)]
     image = sample.numpy()
     closest = _Closest({"image": image, **read_tensors(graph, image)})
-    calls = module_calls(reference, sample)
+    calls = module_calls(reference, sample, replaced)
     distance = {path: closest.sqnr_db(call.output) for path, call in calls.items()}
     found = {path for path, db in distance.items() if db >= FOUND_DB}
     for path in calls:
@@ -93,17 +96,18 @@ class Call:
     output: Array
 
 
-def module_calls(model: nn.Module, sample: Tensor) -> dict[str, Call]:
-    """The call of every module of ours with one tensor as its output, in the order in which they finish.
+def module_calls(model: nn.Module, sample: Tensor, replaced: Collection[str] = ()) -> dict[str, Call]:
+    """The call of every module of ours with one tensor of floats as its output, in the order of finishing.
 
     PyTorch's own modules (convolutions, norms, activations) are left out: exports fuse them. Its containers
-    are not.
+    are not. What is inside of those whose paths are `replaced` is left out, too.
     """
     calls: dict[str, Call] = {}
+    inside = tuple(f"{path}." for path in replaced)
 
     def record(path: str) -> Any:
         def hook(_module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
-            if isinstance(output, Tensor):
+            if isinstance(output, Tensor) and output.is_floating_point():
                 only = inputs[0].numpy().copy() if isinstance(inputs[0], Tensor) else None
                 calls[path] = Call(only, output.numpy().copy())
 
@@ -112,7 +116,9 @@ def module_calls(model: nn.Module, sample: Tensor) -> dict[str, Call]:
     handles = [
         module.register_forward_hook(record(path))
         for path, module in model.named_modules()
-        if path not in ("", "model") and (isinstance(module, nn.Sequential) or _is_ours(module))
+        if path not in ("", "model")
+        and not path.startswith(inside)
+        and (isinstance(module, nn.Sequential) or _is_ours(module))
     ]
     try:
         with torch.no_grad():

@@ -11,6 +11,7 @@ from evit_deploy.artifact import Manifest, TensorSpec, manifest_path, read_manif
 from evit_deploy.errors import Exit, UserError
 from evit_deploy.exporters.diagnose import diagnose
 from evit_deploy.exporters.export import ExportJob, class_axis, reference_of
+from evit_deploy.exporters.formulations.choose import replaced_whole
 from evit_deploy.exporters.options import ExportOptions
 from evit_deploy.exporters.samples import check_inputs
 from evit_deploy.exporters.verify import ParityReport, Reference, verify_graph
@@ -71,7 +72,9 @@ def verify_artifact(
         class_axis=class_axis(manifest.outputs[0]),
         interpreter=interpreter,
     )
-    return Outcome(path, report, diagnose(path, module, reference, report))
+    return Outcome(
+        path, report, diagnose(path, module, reference, report, replaced_whole(manifest.formulations))
+    )
 
 
 def _ends(tensors: tuple[TensorSpec | TensorInfo, ...]) -> list[tuple[str, tuple[int, ...], str]]:

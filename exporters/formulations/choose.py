@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import nn
 
 from evit_deploy.exporters.formulations.costs import CostTable
-from evit_deploy.exporters.formulations.kinds import KINDS, Kind
+from evit_deploy.exporters.formulations.kinds import KEEPS_CHILDREN, KINDS, Kind
 from evit_deploy.exporters.rewrites import Rewrite, batch_norm
 from evit_deploy.exporters.rewrites.surgery import InputShapes
 
@@ -83,6 +83,11 @@ class Chooser:
 
     def _cheapest(self, place: Place, names: tuple[str, ...]) -> tuple[str, str]:
         return self._table.cheapest(place.key, names) if self._table else (names[0], "no table")
+
+
+def replaced_whole(formulations: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Of a manifest's `formulations`, the paths of modules whose parts are not in the graph."""
+    return [path for path, chosen in formulations.items() if chosen["formulation"] != KEEPS_CHILDREN]
 
 
 def with_choices(pipeline: Sequence[Rewrite], chooser: Chooser) -> tuple[Rewrite, ...]:

@@ -12,7 +12,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from evit_deploy.exporters.rewrites.channel_major_attention import ChannelMajorLiteMLA
 from evit_deploy.exporters.rewrites.linear_attention import MatmulLiteMLA
+from evit_deploy.exporters.rewrites.projected_context_attention import ProjectedContextLiteMLA
 from evit_deploy.exporters.rewrites.split_attention import SplitLiteMLA, convolutions_of
 from evit_deploy.exporters.rewrites.token_attention import TokenLiteMLA
 from evit_deploy.exporters.rewrites.token_head import TokenHead
@@ -21,6 +23,7 @@ from evit_deploy.models.attention import LiteMLA
 from evit_deploy.models.blocks import ConvLayer, LinearLayer, MBConv
 from evit_deploy.models.heads import ClassificationHead
 
+KEEPS_CHILDREN = "maps"  # the formulation whose parts compute what the reference's parts compute
 Build = Callable[[Any, int, int], nn.Module]  # of the reference module, for maps of (height, width)
 
 
@@ -110,7 +113,18 @@ KINDS: tuple[Kind, ...] = (
         "attention",
         LiteMLA,
         _describe_attention,
-        {"onnx": {"maps": MatmulLiteMLA, "maps, q k v apart": SplitLiteMLA, "tokens, columns": TokenLiteMLA}},
+        {
+            "onnx": {
+                "maps": MatmulLiteMLA,
+                "maps, q k v apart": SplitLiteMLA,
+                "tokens, columns": TokenLiteMLA,
+            },
+            "tflite": {
+                "channel-major": ChannelMajorLiteMLA,
+                "projected context": ProjectedContextLiteMLA,
+                "maps": MatmulLiteMLA,
+            },
+        },
     ),
     Kind(
         "head",

@@ -1,5 +1,17 @@
 """The rewrites, in the order in which they are applied to a copy of the reference."""
 
-from evit_deploy.exporters.rewrites.pipeline import EXPORT_PIPELINE, Rewrite, apply_rewrites
+from evit_deploy.exporters.rewrites.pipeline import (
+    EXPORT_PIPELINE,
+    PIPELINES,
+    TFLITE_PIPELINE,
+    Rewrite,
+    apply_rewrites,
+)
 
-__all__ = ["EXPORT_PIPELINE", "Rewrite", "apply_rewrites"]
+__all__ = [
+    "EXPORT_PIPELINE",
+    "PIPELINES",
+    "TFLITE_PIPELINE",
+    "Rewrite",
+    "apply_rewrites",
+]

@@ -8,12 +8,18 @@ have there.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from evit_deploy.exporters.rewrites import batch_norm, bicubic_upsample, linear_attention
+from evit_deploy.exporters.rewrites import (
+    banded_upsample,
+    batch_norm,
+    bicubic_upsample,
+    class_map_last,
+    linear_attention,
+)
 from evit_deploy.exporters.rewrites.surgery import InputShapes, record_input_shapes
 
 
@@ -30,6 +36,13 @@ EXPORT_PIPELINE: tuple[Rewrite, ...] = (
     Rewrite(linear_attention.NAME, linear_attention.rewrite),
     Rewrite(bicubic_upsample.NAME, bicubic_upsample.rewrite),
 )
+TFLITE_PIPELINE: tuple[Rewrite, ...] = (
+    Rewrite(batch_norm.NAME, batch_norm.rewrite),
+    Rewrite(linear_attention.NAME, linear_attention.rewrite),
+    Rewrite(banded_upsample.NAME, banded_upsample.rewrite),
+    Rewrite(class_map_last.NAME, class_map_last.rewrite),
+)
+PIPELINES: Mapping[str, tuple[Rewrite, ...]] = {"onnx": EXPORT_PIPELINE, "tflite": TFLITE_PIPELINE}
 
 
 def apply_rewrites(

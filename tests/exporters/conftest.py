@@ -13,9 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from evit_deploy.artifact import manifest_path
-from evit_deploy.exporters.export import Exported, ExportJob, export, reference_of
+from evit_deploy.exporters.export import Exported, ExportJob, export, reference_of, rewritten_model
 from evit_deploy.exporters.options import ExportOptions
-from evit_deploy.exporters.rewrites import apply_rewrites
 from evit_deploy.exporters.samples import check_inputs
 from evit_deploy.exporters.tflite_metadata import read_model, write_model
 from evit_deploy.exporters.to_onnx import onnx_from_torch
@@ -23,6 +22,14 @@ from evit_deploy.exporters.to_tflite import tflite_from_torch
 from evit_deploy.models.weights import resolve_weights
 from evit_deploy.models.zoo import find_model
 from evit_deploy.runtimes import Delegation, delegation_of
+
+# Layers of the reference's attention -> one of those that take their place in TFLite.
+TFLITE_ATTENTION = {
+    "main.qkv.conv": "main.heads_of.query",
+    "main.aggreg.0.0": "main.heads_of.scales.0.around_key",
+    "main.aggreg.0.1": "main.heads_of.scales.0.mix_query",
+    "main.proj.conv": "main.proj",
+}
 
 
 class TakesImage(nn.Module):
@@ -148,7 +155,9 @@ def _perturbed_onnx(job: ExportJob, layer: str) -> bytes:
 
 def _perturbed_tflite(job: ExportJob, layer: str) -> bytes:
     """TFLite keeps no module paths: the weight is known by its values, whatever their order."""
-    rewritten, _ = apply_rewrites(reference_of(job), check_inputs(job.options)["noise"])
+    rewritten, *_ = rewritten_model(job, reference_of(job), check_inputs(job.options)["noise"])
+    for reference_name, name in TFLITE_ATTENTION.items():
+        layer = layer.replace(reference_name, name)
     wanted = np.sort(rewritten.get_parameter(f"model.{layer}.weight").numpy().ravel())
     model = read_model(job.path.read_bytes())
     candidates = [b for b in model.buffers if b.data is not None and len(b.data) == wanted.nbytes]

@@ -4,22 +4,26 @@ import pytest
 import torch
 from torch import nn
 
-from evit_deploy.exporters.rewrites import EXPORT_PIPELINE, Rewrite, apply_rewrites
+from evit_deploy.exporters.rewrites import EXPORT_PIPELINE, PIPELINES, Rewrite, apply_rewrites
 from evit_deploy.models import create_model
 
 SIZE = (64, 96)
 NAMES = ("batch-norm-fold", "linear-attention-matmul", "bicubic-upsample-matmul")
+TFLITE_NAMES = (*NAMES[:2], "bicubic-upsample-banded", "class-map-last-axis")
 
 
 def image() -> torch.Tensor:
     return torch.randn(1, 3, *SIZE, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 
 
-@pytest.mark.parametrize(("name", "fired"), [("b0", NAMES[:2]), ("seg-b0-cityscapes", NAMES)])
-def test_whole_models_in_float64(name: str, fired: tuple[str, ...], relative_error) -> None:
+@pytest.mark.parametrize(("name", "count"), [("b0", 2), ("seg-b0-cityscapes", 3)])
+@pytest.mark.parametrize(("format", "all_names"), [("onnx", NAMES), ("tflite", TFLITE_NAMES)])
+def test_whole_models_in_float64(
+    format: str, all_names: tuple[str, ...], name: str, count: int, relative_error
+) -> None:
     model = create_model(name).double()
-    rewritten, names = apply_rewrites(model, image())
-    assert names == fired
+    rewritten, names = apply_rewrites(model, image(), PIPELINES[format])
+    assert names == all_names[:count]
     assert relative_error(model(image()), rewritten(image())) < 1e-10
 
 
@@ -66,3 +70,5 @@ def test_only_what_found_something_is_named_and_the_order_is_kept() -> None:
 
 def test_the_pipeline_of_exports() -> None:
     assert tuple(step.name for step in EXPORT_PIPELINE) == NAMES
+    assert tuple(step.name for step in PIPELINES["onnx"]) == NAMES
+    assert tuple(step.name for step in PIPELINES["tflite"]) == TFLITE_NAMES

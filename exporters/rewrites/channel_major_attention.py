@@ -1,0 +1,59 @@
+"""Linear attention for TFLite: each operand of a matmul is laid out once, nothing wide is divided or sliced.
+
+    before:  out = (v k^T) q / (t + relu(2^-14 - 2^15 t))            on [q k v] of both scales in one tensor
+    after:   [4 out t'; t'] = [v k^T; sum_n k_n / 4] q,  out = 4 out t' (1/t'')    a scale at a time
+
+`q`, `v` are (h, d, N), `k` is (h, N, d), `t'` = t / 4 is (h, 1, N); t'' is t' kept from zero. See
+`linear_attention.py` for what that is good for; here:
+    - sum_n k_n is one more row of v k^T: XNNPACK computes 6 rows at a time, so that 17 cost what 16 do;
+    - the division is one of the small t'', not of the wide `out`. A quarter of t keeps 1/t'' a normal number
+      in half precision for every t up to the largest float16; the projection's weights are quartered instead,
+      which is exact;
+    - the values' 1x1 of a further scale is in the projection: see `separate_heads.py`.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from evit_deploy.exporters.rewrites.linear_attention import FLOOR, STEEPNESS
+from evit_deploy.exporters.rewrites.separate_heads import Heads, SeparateHeads, projection_weights
+from evit_deploy.models.attention import LiteMLA
+
+QUARTER = 0.25
+
+
+class ChannelMajorLiteMLA(nn.Module):
+    """`LiteMLA` for one image of one size. The BatchNorm of the reference is folded already."""
+
+    def __init__(self, reference: LiteMLA, height: int, width: int) -> None:
+        super().__init__()
+        conv = reference.proj.conv
+        self.heads_of = SeparateHeads(reference)
+        self.dim = reference.dim
+        self.height, self.width = height, width
+        self.proj = nn.Conv2d(conv.in_channels, conv.out_channels, 1)
+        weight = (projection_weights(reference) * QUARTER).reshape(conv.weight.shape)
+        self.proj.weight = nn.Parameter(weight.to(conv.weight.dtype), requires_grad=False)
+        self.proj.bias = conv.bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(1, C, H, W) -> (1, C, H, W)."""
+        out = torch.cat([self.attend(heads) for heads in self.heads_of(x)])  # (h, d, N)
+        out = out.permute(2, 0, 1).reshape(1, self.height, self.width, -1)  # (1, H, W, hd)
+        projected: Tensor = self.proj(out.permute(0, 3, 1, 2))  # (1, C, H, W)
+        return projected
+
+    def attend(self, heads: Heads) -> Tensor:
+        """One scale's heads -> (h, d, N), four times what the reference gives."""
+        q, k, v = (self._channel_major(part) for part in heads)  # each (h, d, N)
+        context = v @ k.transpose(-1, -2)  # (h, d, d)
+        key_sum = (heads.key.permute(0, 2, 3, 1).sum((1, 2)) * QUARTER).reshape(-1, 1, self.dim)  # (h, 1, d)
+        out = torch.cat([context, key_sum], dim=1) @ q  # (h, d + 1, N)
+        total = out[:, self.dim :]  # (h, 1, N)
+        return out[:, : self.dim] * (total + (FLOOR - STEEPNESS * total).relu()).reciprocal()  # (h, d, N)
+
+    def _channel_major(self, part: Tensor) -> Tensor:
+        """(1, hd, H, W) -> (h, d, N), written so that it is one transposition in NHWC."""
+        return part.permute(0, 2, 3, 1).reshape(self.height * self.width, -1, self.dim).permute(1, 2, 0)
