@@ -40,7 +40,7 @@ def refuse_unknown_target(target: str, *, tuned: bool) -> None:
         known |= {path.stem.partition("-")[2] for path in own_tables().glob("*.json")}
     if target not in known:
         raise UserError(
-            f"--target {target}: no costs of that core are known, got those of {', '.join(sorted(known))}; "
+            f"--target {target}: no costs of that core are known, only those of {', '.join(sorted(known))}; "
             f"measure them with --tune --device DEVICE (an emulated core: --device qemu:{target})",
             Exit.USAGE,
         )

@@ -56,6 +56,13 @@ REFUSED: dict[str, tuple[list[str], Exit, str]] = {
         "did you mean 'efficientvit-seg-b0-cityscapes'?",
     ),
     "second model unknown": (["b0", "b1x"], Exit.UNKNOWN_MODEL, "known: b0, b1, b2, b3, seg-b0-cityscapes"),
+    "unknown target": (
+        ["b0", "--target", "cortex-b1"],
+        Exit.USAGE,
+        "no costs of that core are known, only those of cortex-a76, x86-64; measure them with --tune",
+    ),
+    "a device without --tune": (["b0", "--device", "local"], Exit.USAGE, "--device is where --tune measures"),
+    "--tune for nobody": (["b0", "--tune", "--target", "my-board"], Exit.USAGE, "Name it with --device"),
     "resolution -1": (["b0", "-r", "-1"], Exit.RESOLUTION, "resolution '-1': expected a positive size"),
     "resolution 0": (["b0", "-r", "0"], Exit.RESOLUTION, "expected a positive size"),
     "resolution abc": (["b0", "-r", "abc"], Exit.RESOLUTION, "expected a positive size"),
