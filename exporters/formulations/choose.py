@@ -9,7 +9,8 @@ from torch import nn
 
 from evit_deploy.exporters.formulations.costs import CostTable
 from evit_deploy.exporters.formulations.kinds import KEEPS_CHILDREN, KINDS, Kind
-from evit_deploy.exporters.rewrites import Rewrite, batch_norm
+from evit_deploy.exporters.rewrites import Rewrite
+from evit_deploy.exporters.rewrites.linear_attention import NAME as ATTENTION
 from evit_deploy.exporters.rewrites.surgery import InputShapes
 
 NAME = "chosen-formulations"
@@ -91,8 +92,9 @@ def replaced_whole(formulations: Mapping[str, Mapping[str, str]]) -> list[str]:
 
 
 def with_choices(pipeline: Sequence[Rewrite], chooser: Chooser) -> tuple[Rewrite, ...]:
-    """`pipeline` with the choice behind the folding of norms, which formulations are built upon."""
+    """`pipeline` with the choice in front of the attention's rewrite, which takes what is left.
+
+    Formulations are built upon folded norms.
+    """
     chosen = Rewrite(NAME, chooser.rewrite)
-    return tuple(
-        r for step in pipeline for r in ((step, chosen) if step.name == batch_norm.NAME else (step,))
-    )
+    return tuple(r for step in pipeline for r in ((chosen, step) if step.name == ATTENTION else (step,)))
