@@ -18,7 +18,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from evit_deploy.exporters.rewrites.bicubic_upsample import cubic_matrix
+from evit_deploy.exporters.rewrites.bicubic_upsample import MatmulUpsample, cubic_matrix
 from evit_deploy.exporters.rewrites.surgery import InputShapes, replace_modules
 from evit_deploy.models.blocks import UpsampleLayer
 
@@ -28,18 +28,16 @@ NEIGHBOURS = 2  # of a bicubic output, on either side of the block
 
 
 class UpsampleAxis(nn.Module):
-    """The first axis of (length, M) to factor * length.
-
-    `weights` is (blocks, factor*block, positions), or (1, factor*length, length) where the axis is not
-    divided: shorter than a block with its neighbours, or of a length without a fitting divisor.
-    """
+    """The first axis of (length, M) to factor * length; `weights` is (blocks, factor*block, positions)."""
 
     weights: Tensor
 
     def __init__(self, factor: int, length: int, dtype: torch.dtype) -> None:
         super().__init__()
         matrix = cubic_matrix(length, factor)
-        block, self.positions = block_of(length)
+        block = block_of(length)
+        assert block is not None, f"an axis of {length} cannot be divided"
+        self.positions = min(block + 2 * NEIGHBOURS, length)
         self.starts = [min(max(i - NEIGHBOURS, 0), length - self.positions) for i in range(0, length, block)]
         bands = [
             rows[:, start : start + self.positions]
@@ -73,20 +71,21 @@ class BandedUpsample(nn.Module):
         return upsampled.permute(0, 3, 1, 2)  # (1, C, fH, fW)
 
 
-def block_of(length: int) -> tuple[int, int]:
-    """Positions in a block and in its window; the whole axis twice where dividing it does not pay."""
-    divisors = (d for d in range(BLOCK, length // 2 + 1) if length % d == 0)
-    block = next(divisors, length)
-    window = block + 2 * NEIGHBOURS
-    return (block, window) if window < length else (length, length)
+def block_of(length: int) -> int | None:
+    """How many positions make a block, so that there are several alike; `None` where that cannot be."""
+    return next((block for block in range(BLOCK, length // 2 + 1) if length % block == 0), None)
 
 
 def rewrite(model: nn.Module, input_shapes: InputShapes) -> int:
-    """Replace every bicubic `UpsampleLayer`, for one image of one size; returns how many."""
+    """Replace every bicubic `UpsampleLayer`, for one image of one size; returns how many.
+
+    Maps with an axis that cannot be divided become `MatmulUpsample`: XNNPACK takes no batch of one.
+    """
     dtype = next((p.dtype for p in model.parameters()), torch.get_default_dtype())
 
     def replacement(path: str, module: UpsampleLayer) -> nn.Module:
         height, width = input_shapes[path][-2:]
-        return BandedUpsample(module.factor, height, width, dtype)
+        divided = block_of(height) is not None and block_of(width) is not None
+        return (BandedUpsample if divided else MatmulUpsample)(module.factor, height, width, dtype)
 
     return replace_modules(model, UpsampleLayer, replacement)
