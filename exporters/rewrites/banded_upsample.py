@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from evit_deploy.exporters.rewrites.bicubic_upsample import MatmulUpsample, cubic_matrix
 from evit_deploy.exporters.rewrites.surgery import InputShapes, replace_modules
@@ -28,28 +29,35 @@ NEIGHBOURS = 2  # of a bicubic output, on either side of the block
 
 
 class UpsampleAxis(nn.Module):
-    """The first axis of (length, M) to factor * length; `weights` is (blocks, factor*block, positions)."""
+    """The first axis of (length, M) to factor * length; `weights` is (blocks, factor*block, block + 4).
+
+    A window of a block is put together from two: XNNPACK takes no concatenation of more than five.
+    """
 
     weights: Tensor
 
     def __init__(self, factor: int, length: int, dtype: torch.dtype) -> None:
         super().__init__()
-        matrix = cubic_matrix(length, factor)
         block = block_of(length)
         assert block is not None, f"an axis of {length} cannot be divided"
-        self.positions = min(block + 2 * NEIGHBOURS, length)
-        self.starts = [min(max(i - NEIGHBOURS, 0), length - self.positions) for i in range(0, length, block)]
+        self.length, self.block = length, block
+        padded = functional.pad(cubic_matrix(length, factor), (NEIGHBOURS, NEIGHBOURS))
         bands = [
-            rows[:, start : start + self.positions]
-            for rows, start in zip(torch.split(matrix, factor * block), self.starts, strict=True)
+            rows[:, start : start + block + 2 * NEIGHBOURS]
+            for rows, start in zip(torch.split(padded, factor * block), range(0, length, block), strict=True)
         ]
-        assert sum(int(band.count_nonzero()) for band in bands) == int(matrix.count_nonzero())
+        assert sum(int(band.count_nonzero()) for band in bands) == int(padded.count_nonzero())
         self.register_buffer("weights", torch.stack(bands).to(dtype))
 
     def forward(self, x: Tensor) -> Tensor:
         """(length, M) -> (blocks, factor*block, M)."""
-        windows = [x[start : start + self.positions] for start in self.starts]
-        return self.weights @ torch.stack(windows)  # (blocks, factor*block, M)
+        # What lies beyond the ends has no weight: any values do.
+        padded = torch.cat([x[:NEIGHBOURS], x, x[-NEIGHBOURS:]])  # (length + 4, M)
+        blocks = (-1, self.block, x.shape[-1])
+        first = padded[: self.length].reshape(blocks)  # (blocks, block, M)
+        last = padded[2 * NEIGHBOURS :].reshape(blocks)[:, -2 * NEIGHBOURS :]  # (blocks, 4, M)
+        windows = torch.cat([first, last], dim=1)  # (blocks, block + 4, M)
+        return self.weights @ windows  # (blocks, factor*block, M)
 
 
 class BandedUpsample(nn.Module):
