@@ -17,8 +17,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from evit_deploy.exporters.rewrites.bicubic_upsample import cubic_matrix
+from evit_deploy.exporters.rewrites.bicubic_upsample import MatmulUpsample, cubic_matrix
 from evit_deploy.exporters.rewrites.surgery import InputShapes, replace_modules
 from evit_deploy.models.blocks import UpsampleLayer
 
@@ -28,30 +29,35 @@ NEIGHBOURS = 2  # of a bicubic output, on either side of the block
 
 
 class UpsampleAxis(nn.Module):
-    """The first axis of (length, M) to factor * length.
+    """The first axis of (length, M) to factor * length; `weights` is (blocks, factor*block, block + 4).
 
-    `weights` is (blocks, factor*block, positions), or (1, factor*length, length) where the axis is not
-    divided: shorter than a block with its neighbours, or of a length without a fitting divisor.
+    A window of a block is put together from two: XNNPACK takes no concatenation of more than five.
     """
 
     weights: Tensor
 
     def __init__(self, factor: int, length: int, dtype: torch.dtype) -> None:
         super().__init__()
-        matrix = cubic_matrix(length, factor)
-        block, self.positions = block_of(length)
-        self.starts = [min(max(i - NEIGHBOURS, 0), length - self.positions) for i in range(0, length, block)]
+        block = block_of(length)
+        assert block is not None, f"an axis of {length} cannot be divided"
+        self.length, self.block = length, block
+        padded = functional.pad(cubic_matrix(length, factor), (NEIGHBOURS, NEIGHBOURS))
         bands = [
-            rows[:, start : start + self.positions]
-            for rows, start in zip(torch.split(matrix, factor * block), self.starts, strict=True)
+            rows[:, start : start + block + 2 * NEIGHBOURS]
+            for rows, start in zip(torch.split(padded, factor * block), range(0, length, block), strict=True)
         ]
-        assert sum(int(band.count_nonzero()) for band in bands) == int(matrix.count_nonzero())
+        assert sum(int(band.count_nonzero()) for band in bands) == int(padded.count_nonzero())
         self.register_buffer("weights", torch.stack(bands).to(dtype))
 
     def forward(self, x: Tensor) -> Tensor:
         """(length, M) -> (blocks, factor*block, M)."""
-        windows = [x[start : start + self.positions] for start in self.starts]
-        return self.weights @ torch.stack(windows)  # (blocks, factor*block, M)
+        # What lies beyond the ends has no weight: any values do.
+        padded = torch.cat([x[:NEIGHBOURS], x, x[-NEIGHBOURS:]])  # (length + 4, M)
+        blocks = (-1, self.block, x.shape[-1])
+        first = padded[: self.length].reshape(blocks)  # (blocks, block, M)
+        last = padded[2 * NEIGHBOURS :].reshape(blocks)[:, -2 * NEIGHBOURS :]  # (blocks, 4, M)
+        windows = torch.cat([first, last], dim=1)  # (blocks, block + 4, M)
+        return self.weights @ windows  # (blocks, factor*block, M)
 
 
 class BandedUpsample(nn.Module):
@@ -73,20 +79,21 @@ class BandedUpsample(nn.Module):
         return upsampled.permute(0, 3, 1, 2)  # (1, C, fH, fW)
 
 
-def block_of(length: int) -> tuple[int, int]:
-    """Positions in a block and in its window; the whole axis twice where dividing it does not pay."""
-    divisors = (d for d in range(BLOCK, length // 2 + 1) if length % d == 0)
-    block = next(divisors, length)
-    window = block + 2 * NEIGHBOURS
-    return (block, window) if window < length else (length, length)
+def block_of(length: int) -> int | None:
+    """How many positions make a block, so that there are several alike; `None` where that cannot be."""
+    return next((block for block in range(BLOCK, length // 2 + 1) if length % block == 0), None)
 
 
 def rewrite(model: nn.Module, input_shapes: InputShapes) -> int:
-    """Replace every bicubic `UpsampleLayer`, for one image of one size; returns how many."""
+    """Replace every bicubic `UpsampleLayer`, for one image of one size; returns how many.
+
+    Maps with an axis that cannot be divided become `MatmulUpsample`: XNNPACK takes no batch of one.
+    """
     dtype = next((p.dtype for p in model.parameters()), torch.get_default_dtype())
 
     def replacement(path: str, module: UpsampleLayer) -> nn.Module:
         height, width = input_shapes[path][-2:]
-        return BandedUpsample(module.factor, height, width, dtype)
+        divided = block_of(height) is not None and block_of(width) is not None
+        return (BandedUpsample if divided else MatmulUpsample)(module.factor, height, width, dtype)
 
     return replace_modules(model, UpsampleLayer, replacement)
