@@ -23,9 +23,9 @@ class ChannelsLast(nn.Module):
         super().__init__()
         self.module = module
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, image: Tensor) -> Tensor:
         """(B, H, W, C) -> (B, H', W', C'), or what has no such axes as it is."""
-        out: Tensor = self.module(x.permute(0, 3, 1, 2))
+        out: Tensor = self.module(image.permute(0, 3, 1, 2))
         return out.permute(0, 2, 3, 1) if out.ndim == 4 else out
 
 

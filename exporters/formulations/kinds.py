@@ -79,7 +79,7 @@ def _describe_mbconv(module: MBConv) -> str:
 def _describe_attention(module: LiteMLA) -> str:
     kernels = [convolutions_of(scale)[0].kernel_size[0] for scale in module.aggreg]
     scales = "+".join(f"{kernel}x{kernel}" for kernel in kernels)
-    return f"{scales or 'none'}/{module.dim} {module.proj.conv.out_channels}"
+    return f"{scales or 'none'} {_dashed(module.proj.conv.out_channels, module.dim)}"
 
 
 def _describe_head(module: ClassificationHead) -> str:

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from evit_deploy.exporters.rewrites import (
     banded_upsample,
     batch_norm,
-    bias_downstream,
     bicubic_upsample,
     class_map_last,
     linear_attention,
@@ -34,7 +33,6 @@ class Rewrite:
 
 EXPORT_PIPELINE: tuple[Rewrite, ...] = (
     Rewrite(batch_norm.NAME, batch_norm.rewrite),
-    Rewrite(bias_downstream.NAME, bias_downstream.rewrite),
     Rewrite(linear_attention.NAME, linear_attention.rewrite),
     Rewrite(bicubic_upsample.NAME, bicubic_upsample.rewrite),
 )

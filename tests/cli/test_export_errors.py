@@ -62,7 +62,11 @@ REFUSED: dict[str, tuple[list[str], Exit, str]] = {
         "no costs of that core are known, only those of cortex-a76, x86-64; measure them with --tune",
     ),
     "a device without --tune": (["b0", "--device", "local"], Exit.USAGE, "--device is where --tune measures"),
-    "--tune for nobody": (["b0", "--tune", "--target", "my-board"], Exit.USAGE, "Name it with --device"),
+    "--tune for nobody": (
+        ["b0", "-w", "random", "--tune", "--target", "my-board"],
+        Exit.USAGE,
+        "Name it with --device",
+    ),
     "resolution -1": (["b0", "-r", "-1"], Exit.RESOLUTION, "resolution '-1': expected a positive size"),
     "resolution 0": (["b0", "-r", "0"], Exit.RESOLUTION, "expected a positive size"),
     "resolution abc": (["b0", "-r", "abc"], Exit.RESOLUTION, "expected a positive size"),

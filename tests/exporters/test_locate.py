@@ -9,6 +9,7 @@ import pytest
 
 from evit_deploy.exporters.export import Exported, ExportJob, reference_of
 from evit_deploy.exporters.locate import first_difference
+from evit_deploy.exporters.options import NO_TARGET
 from evit_deploy.exporters.reverify import Outcome, verify_artifact
 from evit_deploy.exporters.samples import check_inputs
 
@@ -82,15 +83,29 @@ def test_nothing_differs_in_what_is_exported(format: str, model: str, exported: 
 @pytest.mark.parametrize("layer", CLASSIFICATION)
 @pytest.mark.parametrize("format", FORMATS)
 def test_classification(format: str, layer: str, exported: Exports, perturbed: Perturbed) -> None:
-    outcome = verify(perturbed(exported("b0", format)[0], layer))
+    outcome = verify(perturbed(exported("b0", format, target=NO_TARGET)[0], layer))
     assert not outcome.report.passed
     assert_names(outcome, named_module(format, CLASSIFICATION[layer]))
+
+
+@pytest.mark.parametrize(
+    ("layer", "module"),
+    [
+        ("backbone.stages.3.op_list.1.context_module.main.proj", "context_module.main"),
+    ],
+)
+def test_a_block_that_was_formulated_anew_is_named_as_a_whole(
+    layer: str, module: str, exported: Exports, perturbed: Perturbed
+) -> None:
+    job, made = exported("b0", "onnx", (224, 224))
+    assert made.manifest.formulations["model." + layer.rpartition(".")[0]]["ground"] == "measured"
+    assert_names(verify(perturbed(job, layer)), f"backbone.stages.3.op_list.1.{module}")
 
 
 @pytest.mark.parametrize("layer", SEGMENTATION)
 @pytest.mark.parametrize("format", FORMATS)
 def test_segmentation(format: str, layer: str, exported: Exports, perturbed: Perturbed) -> None:
-    outcome = verify(perturbed(exported("seg-b0-cityscapes", format)[0], layer))
+    outcome = verify(perturbed(exported("seg-b0-cityscapes", format, target=NO_TARGET)[0], layer))
     assert not outcome.report.passed
     assert_names(outcome, SEGMENTATION[layer])
 
@@ -98,5 +113,5 @@ def test_segmentation(format: str, layer: str, exported: Exports, perturbed: Per
 @pytest.mark.parametrize("layer", ["head.input_ops.1.op_list.0.conv", "head.output_ops.0.op_list.1.conv"])
 @pytest.mark.parametrize("format", FORMATS)
 def test_class_maps(format: str, layer: str, exported: Exports, perturbed: Perturbed) -> None:
-    job, _ = exported("seg-b0-cityscapes", format, head="argmax", argmax_at="logits")
+    job, _ = exported("seg-b0-cityscapes", format, head="argmax", argmax_at="logits", target=NO_TARGET)
     assert_names(verify(perturbed(job, layer)), SEGMENTATION[layer])

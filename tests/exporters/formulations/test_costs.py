@@ -101,5 +101,5 @@ def test_the_same_table_is_the_same_file(tmp_path: Path) -> None:
 def test_the_shipped_tables_know_the_published_models() -> None:
     for format in ("onnx",):
         places = json.loads((costs.TABLES / f"{format}-cortex-a76.json").read_text(encoding="utf-8"))["costs"]
-        assert "attention 5x5/16 128 14x14" in places
+        assert "attention 5x5 128-16 14x14" in places
         assert all("maps" in by_name for by_name in places.values())

@@ -84,6 +84,6 @@ def test_the_batch_may_be_open(found) -> None:
 def test_what_a_place_is_called(found) -> None:
     keys = list(found["onnx"])
     assert "mbconv 3x3/2 8-32-16 32x32" in keys or "mbconv 3x3/2 8-32-16 32x48" in keys
-    assert any(key.startswith("attention 5x5/16 64 ") for key in keys)
+    assert any(key.startswith("attention 5x5 64-16 ") for key in keys)
     assert any(key.startswith("head 1x1 128-1024-1280-1000 ") for key in keys)
     assert isinstance(OnLastMap(nn.Identity())(torch.zeros(1)), list)

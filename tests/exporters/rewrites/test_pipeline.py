@@ -8,8 +8,8 @@ from evit_deploy.exporters.rewrites import EXPORT_PIPELINE, PIPELINES, Rewrite, 
 from evit_deploy.models import create_model
 
 SIZE = (64, 96)
-NAMES = ("batch-norm-fold", "bias-downstream", "linear-attention-matmul", "bicubic-upsample-matmul")
-TFLITE_NAMES = (NAMES[0], NAMES[2], "bicubic-upsample-banded", "class-map-last-axis")
+NAMES = ("batch-norm-fold", "linear-attention-matmul", "bicubic-upsample-matmul")
+TFLITE_NAMES = (*NAMES[:2], "bicubic-upsample-banded", "class-map-last-axis")
 
 
 def image() -> torch.Tensor:
