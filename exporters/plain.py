@@ -12,8 +12,9 @@ For comparison only: `evit-export plain`, and `make bench-plain`, which counts w
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -29,7 +30,6 @@ from evit_deploy.exporters.rewrites.surgery import InputShapes, replace_modules
 from evit_deploy.models.attention import LiteMLA
 
 OPSET, DYNAMO_OPSET = 17, 18
-Converter = Callable[[nn.Module, Tensor, ExportOptions, str, Manifest], bytes]
 
 
 class PublishedLiteMLA(nn.Module):
@@ -66,36 +66,40 @@ def _published_attention(model: nn.Module, input_shapes: InputShapes) -> int:
     return replace_modules(model, LiteMLA, lambda _, module: PublishedLiteMLA(module))
 
 
-def _onnx_converter(*, dynamo: bool) -> Converter:
+def _convert_onnx(
+    module: nn.Module,
+    example: Tensor,
+    options: ExportOptions,
+    output_name: str,
+    manifest: Manifest,
+    *,
+    dynamo: bool,
+) -> bytes:
     """By one of torch's exporters, with its own defaults; each has the oldest opset that it knows best."""
-
-    def convert(
-        module: nn.Module, example: Tensor, options: ExportOptions, output_name: str, manifest: Manifest
-    ) -> bytes:
-        with conversion("plain ONNX"), tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "model.onnx"
-            torch.onnx.export(
-                module,
-                (example,),
-                path,
-                dynamo=dynamo,
-                opset_version=DYNAMO_OPSET if dynamo else OPSET,
-                input_names=["image"],
-                output_names=[output_name],
-                external_data=False,
-                verbose=False,
-            )
-            return path.read_bytes()
-
-    return convert
+    with conversion("plain ONNX"), tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        torch.onnx.export(
+            module,
+            (example,),
+            path,
+            dynamo=dynamo,
+            opset_version=DYNAMO_OPSET if dynamo else OPSET,
+            input_names=["image"],
+            output_names=[output_name],
+            external_data=False,
+            verbose=False,
+        )
+        return path.read_bytes()
 
 
 PLAIN_PIPELINE = (Rewrite("published-attention", _published_attention),)
 PLAIN_FORMATS: Mapping[str, Format] = {
-    "onnx": Format(_onnx_converter(dynamo=False), FORMATS["onnx"].count),
+    "onnx": Format(partial(_convert_onnx, dynamo=False), FORMATS["onnx"].count),
     "tflite": FORMATS["tflite"],
 }
-DYNAMO_FORMATS: Mapping[str, Format] = {"onnx": Format(_onnx_converter(dynamo=True), FORMATS["onnx"].count)}
+DYNAMO_FORMATS: Mapping[str, Format] = {
+    "onnx": Format(partial(_convert_onnx, dynamo=True), FORMATS["onnx"].count)
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from evit_deploy.artifact import check_path, manifest_path
 from evit_deploy.errors import EvitError, Exit, ParityError
 from evit_deploy.exporters.export import Exported, ExportJob, reference_values
+from evit_deploy.exporters.plain import PLAIN_EXPORTERS
 from evit_deploy.exporters.rewrites import EXPORT_PIPELINE, Rewrite
 from evit_deploy.exporters.rewrites.bicubic_upsample import rewrite_bilinear
 from evit_deploy.exporters.several import (
@@ -115,3 +117,9 @@ def test_no_more_processes_than_memory_bears(job_for: Jobs, monkeypatch: pytest.
         available = int(available_gib * 2**30)
         monkeypatch.setattr("evit_deploy.exporters.several._available_bytes", lambda size=available: size)
         assert processes_for(jobs) == expected
+
+
+def test_plain_jobs_can_be_sent_to_a_process() -> None:
+    for exporter in PLAIN_EXPORTERS.values():
+        for format in exporter.formats.values():
+            assert pickle.loads(pickle.dumps(format)) is not None
