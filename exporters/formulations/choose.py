@@ -43,12 +43,16 @@ class Choice:
 
 
 def places(model: nn.Module, input_shapes: InputShapes, format: str) -> Iterator[Place]:
-    """Every place of `model` that has formulations for this format."""
+    """Every place of `model` that has formulations for this format; none where norms are not folded."""
     for path, module in model.named_modules():
         for kind in KINDS:
-            if type(module) is kind.module and format in kind.formulations:
+            if type(module) is kind.module and format in kind.formulations and not _has_norms(module):
                 height, width = input_shapes[path + kind.input_at][-2:]
                 yield Place(path, kind, module, height, width)
+
+
+def _has_norms(module: nn.Module) -> bool:
+    return any(isinstance(part, nn.BatchNorm2d) for part in module.modules())
 
 
 class Chooser:
