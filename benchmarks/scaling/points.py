@@ -14,6 +14,7 @@ from evit_deploy.benchmarks.bundle import bundle_agent
 from evit_deploy.benchmarks.instructions import count_instructions
 from evit_deploy.benchmarks.measure import Plan, install_agent
 from evit_deploy.devices import resolve
+from evit_deploy.errors import Exit
 
 # Our export; the published formulation as it is; the same with softmax over the same heads.
 OURS, PLAIN, SOFTMAX = "ours", "plain", "softmax"
@@ -96,13 +97,17 @@ def by_size() -> Iterator[Graph]:
             yield Graph(model, OURS, format, 224, 224)
 
 
-def measure(graph: Graph, folder: Path, device: str) -> Point:
+def measure(graph: Graph, folder: Path, device: str) -> Point | None:
     """Export unless it is there, count on an emulated device, take peak memory here.
+
+    `None` where the export is refused: it differs from its reference, as `evit-export` says on stderr.
 
     Raises:
         UserError, SetupError: as `evit-bench`.
     """
     path = _exported(graph, folder / graph.name.replace(" ", "-"))
+    if path is None:
+        return None
     manifest = read_manifest(path)
     assert manifest is not None
     classes = count_instructions(path, resolve(device)).classes
@@ -120,12 +125,14 @@ def measure(graph: Graph, folder: Path, device: str) -> Point:
     )
 
 
-def _exported(graph: Graph, folder: Path) -> Path:
+def _exported(graph: Graph, folder: Path) -> Path | None:
     suffix = FORMAT_SUFFIXES[graph.format]
     if not list(folder.glob(f"*{suffix}")):
         how = [*_EXPORTS[graph.kind], graph.model, "-f", graph.format, "-r", f"{graph.height}x{graph.width}"]
         command = [sys.executable, "-m", "evit_deploy.cli.export", *how, "-w", "random", "-q"]
         finished = subprocess.run([*command, "-o", str(folder)], stdout=subprocess.DEVNULL, check=False)
+        if finished.returncode == Exit.PARITY:
+            return None
         if finished.returncode:
             sys.exit(finished.returncode)
     (path,) = folder.glob(f"*{suffix}")

@@ -47,13 +47,13 @@ def _by_resolution(points: Sequence[Point]) -> str:
     rows = []
     for pixels in sorted({p.pixels for p in points}):
         kinds = {p.graph.kind: p for p in points if p.pixels == pixels}
-        ours = kinds[OURS]
+        ours, some = kinds.get(OURS), next(iter(kinds.values()))
         rows.append(
             [
-                f"{ours.graph.height}x{ours.graph.width}",
+                f"{some.graph.height}x{some.graph.width}",
                 *(_cell(kinds.get(kind), instructions) for kind in LEGENDS),
                 _ratio(kinds.get(SOFTMAX), kinds.get(PLAIN)),
-                f"{ours.instructions / pixels:.0f}",
+                "-" if ours is None else f"{ours.instructions / pixels:.0f}",
                 *(_cell(kinds.get(kind), run_bytes) for kind in LEGENDS),
             ]
         )
@@ -88,7 +88,9 @@ def _by_size(points: Sequence[Point]) -> str:
     head += [cell for format in FORMAT_SUFFIXES for cell in (f"{format}, M", "per MAC", "memory, MB")]
     rows = []
     for model in SIZED:
-        both = [of(points, model, format, OURS)[0] for format in FORMAT_SUFFIXES]
+        both = [point for format in FORMAT_SUFFIXES for point in of(points, model, format, OURS)]
+        if len(both) < len(FORMAT_SUFFIXES):
+            continue
         row = [model, f"{both[0].parameters / 1e6:.2f}", f"{both[0].macs / 1e9:.2f}"]
         for point in both:
             per_mac = f"{point.instructions / point.macs:.3f}"
@@ -100,7 +102,9 @@ def _by_size(points: Sequence[Point]) -> str:
 def _size_fits(points: Sequence[Point]) -> str:
     lines = []
     for format in FORMAT_SUFFIXES:
-        series = [of(points, model, format, OURS)[0] for model in SIZED]
+        series = [point for model in SIZED for point in of(points, model, format, OURS)]
+        if len(series) < len(SIZED):
+            continue
         macs, counts = [p.macs for p in series], [instructions(p) for p in series]
         power, line = fit_power(macs, counts), fit_polynomial(macs, counts, 1)
         lines.append(
