@@ -70,6 +70,16 @@ jobs_option = click.option(
 )
 
 
+keep_failed_option = click.option(
+    "--keep-failed", is_flag=True, help="Keep a graph that fails verification, as NAME.failed.EXT."
+)
+keep_samples_option = click.option(
+    "--keep-samples",
+    is_flag=True,
+    help="Also write NAME.EXT.samples.npz: every input of the verification and the reference's output.",
+)
+
+
 @cli.command("run", short_help="Export models (the default command).")
 @click.argument("models", nargs=-1, metavar="[MODEL]...")
 @click.option(
@@ -141,12 +151,8 @@ jobs_option = click.option(
     help="Folder for the artifacts.",
 )
 @jobs_option
-@click.option("--keep-failed", is_flag=True, help="Keep a graph that fails verification, as NAME.failed.EXT.")
-@click.option(
-    "--keep-samples",
-    is_flag=True,
-    help="Also write NAME.EXT.samples.npz: every input of the verification and the reference's output.",
-)
+@keep_failed_option
+@keep_samples_option
 @click.option("--json", "as_json", is_flag=True, help="Manifests on stdout, for machines.")
 @verbosity_options
 def run(
@@ -322,12 +328,8 @@ def verify(
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=DEFAULT_FOLDER, show_default=True)
 @jobs_option
-@click.option("--keep-failed", is_flag=True, help="Keep a graph that fails verification, as NAME.failed.EXT.")
-@click.option(
-    "--keep-samples",
-    is_flag=True,
-    help="Also write NAME.EXT.samples.npz: every input of the verification and the reference's output.",
-)
+@keep_failed_option
+@keep_samples_option
 @verbosity_options
 def plain(
     models: tuple[str, ...],

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,7 @@ from evit_deploy.errors import Exit, UserError
 if TYPE_CHECKING:
     from evit_deploy.exporters.export import ExportJob
     from evit_deploy.exporters.formulations.choose import Place
-    from evit_deploy.exporters.formulations.costs import Costs
+    from evit_deploy.exporters.formulations.costs import Cost, Costs
 
 
 def own_tables() -> Path:
@@ -64,8 +63,13 @@ def tune(jobs: Sequence[ExportJob], device_name: str | None, reporter: Reporter)
     for format in dict.fromkeys(job.options.format for job in jobs):
         missing = _missing([job for job in jobs if job.options.format == format], target)
         for number, place in enumerate(missing, start=1):
-            with reporter.progress(f"tune {format} for {target}, {number} of {len(missing)}: {place.key}"):
-                _keep(format, target, device, {place.key: _measured(place, format, device)}, reporter)
+            title = f"tune {format} for {target}, {number} of {len(missing)}: {place.key}"
+            with reporter.progress(title) as step:
+                costs = _measured(place, format, device, step)
+                _keep(format, target, device, place.key, costs)
+            unit = _unit(device)
+            for name, cost in costs.items():
+                reporter.detail(f"  {name}: {cost.amount:,.0f} {unit}, {cost.memory:,} loads and stores")
 
 
 def _missing(jobs: Iterable[ExportJob], target: str) -> list[Place]:
@@ -78,7 +82,7 @@ def _missing(jobs: Iterable[ExportJob], target: str) -> list[Place]:
 
     found: dict[str, Place] = {}
     for job in jobs:
-        model = copy.deepcopy(reference_of(job))
+        model = reference_of(job)
         shapes = record_input_shapes(model, check_inputs(job.options)["noise"])
         found |= distinct_places(model, shapes, job.options.format)
     format = next(job.options.format for job in jobs)
@@ -91,46 +95,33 @@ def _missing(jobs: Iterable[ExportJob], target: str) -> list[Place]:
     ]
 
 
-def _measured(place: Place, format: str, device: Device) -> dict[str, tuple[float, int, int]]:
+def _measured(place: Place, format: str, device: Device, step: Callable[[str], None]) -> dict[str, Cost]:
+    """What each formulation costs."""
     from evit_deploy.exporters.formulations.alone import graphs_of
+    from evit_deploy.exporters.formulations.costs import Cost
 
     graphs = dict(graphs_of(place, format))
-    costs = graph_costs(list(graphs.values()), FORMAT_SUFFIXES[format], device, lambda _: None)
+    costs = graph_costs(list(graphs.values()), FORMAT_SUFFIXES[format], device, step)
     return {
-        name: (cost.amount, cost.memory, len(content))
+        name: Cost(cost.amount, cost.memory, len(content))
         for (name, content), cost in zip(graphs.items(), costs, strict=True)
     }
 
 
-def _keep(
-    format: str,
-    target: str,
-    device: Device,
-    measured: dict[str, dict[str, tuple[float, int, int]]],
-    reporter: Reporter,
-) -> None:
+def _keep(format: str, target: str, device: Device, place: str, costs: dict[str, Cost]) -> None:
     """Add to the user's own table: at once, so that an interrupt loses one place at most."""
     from importlib.metadata import version
 
-    from evit_deploy.exporters.formulations.costs import (
-        INSTRUCTIONS,
-        NANOSECONDS,
-        Cost,
-        CostTable,
-        read_table,
-        table_name,
-        write_table,
-    )
+    from evit_deploy.exporters.formulations.costs import CostTable, read_table, table_name, write_table
 
     path = own_tables() / table_name(format, target)
     known = read_table(path).costs if path.is_file() else {}
-    added = {
-        place: {name: Cost(*cost) for name, cost in by_name.items()} for place, by_name in measured.items()
-    }
     package = {"onnx": "onnxruntime", "tflite": "ai-edge-litert"}[format]
-    unit = INSTRUCTIONS if device.emulated else NANOSECONDS
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_table(path, CostTable(f"{package} {version(package)}", unit, {**known, **added}))
-    for place, by_name in added.items():
-        for name, cost in by_name.items():
-            reporter.detail(f"  {place}, {name}: {cost.amount:,.0f} {unit}, {cost.memory:,} loads and stores")
+    write_table(path, CostTable(f"{package} {version(package)}", _unit(device), {**known, place: costs}))
+
+
+def _unit(device: Device) -> str:
+    from evit_deploy.exporters.formulations.costs import INSTRUCTIONS, NANOSECONDS
+
+    return INSTRUCTIONS if device.emulated else NANOSECONDS

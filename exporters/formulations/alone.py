@@ -41,8 +41,7 @@ def graphs_of(place: Place, format: str) -> Iterator[tuple[str, bytes]]:
     Raises:
         EvitError: the converter failed.
     """
-    channels = next(p for p in place.module.parameters() if p.ndim == 4).shape[1]
-    example = torch.zeros(1, channels, place.height, place.width)
+    example = torch.zeros(1, place.channels, place.height, place.width)
     for name, build in place.kind.formulations[format].items():
         built = build(copy.deepcopy(place.module), place.height, place.width)
         yield name, _graph(place.kind.alone(built).eval(), example, format)

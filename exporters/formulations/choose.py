@@ -11,18 +11,19 @@ from evit_deploy.exporters.formulations.costs import CostTable
 from evit_deploy.exporters.formulations.kinds import KEEPS_CHILDREN, KINDS, Kind
 from evit_deploy.exporters.rewrites import Rewrite
 from evit_deploy.exporters.rewrites.linear_attention import NAME as ATTENTION
-from evit_deploy.exporters.rewrites.surgery import InputShapes
+from evit_deploy.exporters.rewrites.surgery import InputShapes, put_at
 
 NAME = "chosen-formulations"
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A module that can be written in several ways, on maps of (height, width)."""
+    """A module that can be written in several ways, on maps of (channels, height, width)."""
 
     path: str
     kind: Kind
     module: nn.Module
+    channels: int
     height: int
     width: int
 
@@ -47,8 +48,8 @@ def places(model: nn.Module, input_shapes: InputShapes, format: str) -> Iterator
     for path, module in model.named_modules():
         for kind in KINDS:
             if type(module) is kind.module and format in kind.formulations and not _has_norms(module):
-                height, width = input_shapes[path + kind.input_at][-2:]
-                yield Place(path, kind, module, height, width)
+                channels, height, width = input_shapes[path + kind.input_at][-3:]
+                yield Place(path, kind, module, channels, height, width)
 
 
 def _has_norms(module: nn.Module) -> bool:
@@ -74,10 +75,7 @@ class Chooser:
             builders = place.kind.formulations[self._format]
             name, ground = self._cheapest(place, tuple(builders))
             self.choices.append(Choice(place.path, place.key, name, ground))
-            parent, _, child = place.path.rpartition(".")
-            setattr(
-                model.get_submodule(parent), child, builders[name](place.module, place.height, place.width)
-            )
+            put_at(model, place.path, builders[name](place.module, place.height, place.width))
         return len(found)
 
     def as_dict(self) -> dict[str, dict[str, str]]:

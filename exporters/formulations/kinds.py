@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from evit_deploy.exporters.rewrites.channel_major_attention import ChannelMajorLiteMLA
 from evit_deploy.exporters.rewrites.linear_attention import MatmulLiteMLA
 from evit_deploy.exporters.rewrites.projected_context_attention import ProjectedContextLiteMLA
-from evit_deploy.exporters.rewrites.split_attention import SplitLiteMLA, convolutions_of
+from evit_deploy.exporters.rewrites.separate_heads import convolutions_of
+from evit_deploy.exporters.rewrites.split_attention import SplitLiteMLA
 from evit_deploy.exporters.rewrites.token_attention import TokenLiteMLA
 from evit_deploy.exporters.rewrites.token_head import TokenHead
 from evit_deploy.exporters.rewrites.token_mbconv import OnesMBConv, TokenMBConv

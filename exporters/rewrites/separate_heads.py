@@ -66,7 +66,7 @@ class SeparateHeads(nn.Module):
             for kind in (QUERY, KEY, VALUE)
         )
         self.scales = nn.ModuleList(
-            AggregatedHeads(*_convolutions(scale), reference.dim) for scale in reference.aggreg
+            AggregatedHeads(*convolutions_of(scale), reference.dim) for scale in reference.aggreg
         )
 
     def forward(self, x: Tensor) -> list[Heads]:
@@ -90,13 +90,14 @@ def projection_weights(reference: LiteMLA) -> Tensor:
     weights = conv.weight.detach().double().reshape(conv.out_channels, 1 + len(reference.aggreg), -1, dim)
     folded = [weights[:, 0]]
     for i, scale in enumerate(reference.aggreg):
-        _, grouped = _convolutions(scale)
+        _, grouped = convolutions_of(scale)
         mixing = grouped.weight.detach().double()[channels_of(grouped.out_channels, dim, VALUE)]
         mixing = mixing.reshape(-1, dim, dim)  # (h, d, d): rows are what comes out
         folded.append(torch.einsum("chd,hde->che", weights[:, i + 1], mixing))  # (C, h, d)
     return torch.stack(folded, dim=1)
 
 
-def _convolutions(scale: nn.Module) -> tuple[nn.Conv2d, nn.Conv2d]:
+def convolutions_of(scale: nn.Module) -> tuple[nn.Conv2d, nn.Conv2d]:
+    """The depthwise and the grouped convolution of an aggregation."""
     depthwise, grouped = cast(nn.Sequential, scale)
     return cast(nn.Conv2d, depthwise), cast(nn.Conv2d, grouped)

@@ -17,9 +17,16 @@ import torch
 from torch import Tensor, nn
 
 from evit_deploy.exporters.rewrites.linear_attention import FLOOR, STEEPNESS
+from evit_deploy.exporters.rewrites.output_channels import output_channels
+from evit_deploy.exporters.rewrites.separate_heads import (
+    KEY,
+    QUERY,
+    VALUE,
+    channels_of,
+    convolutions_of,
+    projection_weights,
+)
 from evit_deploy.models.attention import LiteMLA
-
-QKV = 3  # parts of every head, in this order
 
 
 class SplitLiteMLA(nn.Module):
@@ -33,16 +40,21 @@ class SplitLiteMLA(nn.Module):
     def __init__(self, reference: LiteMLA, height: int, width: int) -> None:
         super().__init__()
         self.dim, self.height, self.width = reference.dim, height, width
-        qkv = reference.qkv.conv
-        self.qkv = nn.ModuleList(self.pointwise(taken(qkv, part, self.dim)) for part in range(QKV))
+        self.qkv = nn.ModuleList(map(self.pointwise, self._thirds(reference.qkv.conv)))
         self.aggreg = nn.ModuleList(self._aggregation(scale) for scale in reference.aggreg)
         self.proj = self.projection(folded_projection(reference))
 
     def _aggregation(self, scale: nn.Module) -> nn.ModuleList:
         depthwise, grouped = convolutions_of(scale)
-        parts = [self.depthwise(taken(depthwise, part, self.dim)) for part in range(QKV)]
-        mixed = [nn.Sequential(parts[i], taken(grouped, i, self.dim), nn.ReLU()) for i in range(QKV - 1)]
-        return nn.ModuleList([*mixed, parts[-1]])
+        q, k, v = map(self.depthwise, self._thirds(depthwise))
+        mix_q, mix_k, _ = self._thirds(grouped)
+        return nn.ModuleList([nn.Sequential(q, mix_q, nn.ReLU()), nn.Sequential(k, mix_k, nn.ReLU()), v])
+
+    def _thirds(self, convolution: nn.Conv2d) -> list[nn.Conv2d]:
+        """What makes q, k and v of every head."""
+        total = convolution.out_channels
+        kinds = (QUERY, KEY, VALUE)
+        return [output_channels(convolution, channels_of(total, self.dim, kind)) for kind in kinds]
 
     def pointwise(self, convolution: nn.Conv2d) -> nn.Module:
         """What takes the place of a third of the 1x1 convolution."""
@@ -83,44 +95,11 @@ class SplitLiteMLA(nn.Module):
         return out.reshape(-1, heads * self.dim, self.height, self.width)
 
 
-def taken(convolution: nn.Conv2d, part: int, dim: int) -> nn.Conv2d:
-    """The rows of a convolution that make q (0), k (1) or v (2) of every head; its groups shrink with it."""
-    weight = convolution.weight.detach()
-    mine = weight.reshape(-1, QKV, dim, *weight.shape[1:])[:, part].flatten(0, 1)  # (hd, C / groups, k, k)
-    groups = 1 if convolution.groups == 1 else convolution.groups // QKV
-    third = nn.Conv2d(
-        mine.shape[1] * groups,
-        mine.shape[0],
-        convolution.kernel_size[0],
-        padding=convolution.kernel_size[0] // 2,
-        groups=groups,
-        bias=False,
-        dtype=weight.dtype,
-    )
-    third.weight = nn.Parameter(mine.clone())
-    return third
-
-
-def convolutions_of(scale: nn.Module) -> tuple[nn.Conv2d, nn.Conv2d]:
-    """The depthwise and the grouped convolution of an aggregation."""
-    depthwise, grouped = scale.children()
-    assert isinstance(depthwise, nn.Conv2d) and isinstance(grouped, nn.Conv2d)
-    return depthwise, grouped
-
-
 def folded_projection(reference: LiteMLA) -> nn.Conv2d:
     """`proj` with the aggregations' mixing of v inside; computed in float64 and rounded once."""
-    proj, dim = reference.proj.conv, reference.dim
-    weight = proj.weight.detach().double()[:, :, 0, 0]  # (C, (1 + scales) * hd)
-    first, *rest = weight.chunk(1 + len(reference.aggreg), dim=1)
-    folded = [first]
-    for columns, scale in zip(rest, reference.aggreg, strict=True):
-        mixing = (
-            taken(convolutions_of(scale)[1], QKV - 1, dim).weight.detach().double().reshape(-1, dim, dim)
-        )  # (h, d, d)
-        by_head = columns.reshape(columns.shape[0], -1, dim)  # (C, h, d)
-        folded.append(torch.einsum("chd,hde->che", by_head, mixing).flatten(1))
+    proj = reference.proj.conv
     result = nn.Conv2d(proj.in_channels, proj.out_channels, 1, dtype=proj.weight.dtype)
-    result.weight = nn.Parameter(torch.cat(folded, dim=1)[:, :, None, None].to(proj.weight.dtype))
+    weight = projection_weights(reference).reshape(proj.weight.shape)
+    result.weight = nn.Parameter(weight.to(proj.weight.dtype))
     result.bias = proj.bias
     return result

@@ -20,9 +20,14 @@ def replace_modules(model: nn.Module, kind: type[M], replacement: Callable[[str,
     """
     found = [(path, module) for path, module in model.named_modules() if type(module) is kind]
     for path, module in found:
-        parent_path, _, name = path.rpartition(".")
-        setattr(model.get_submodule(parent_path), name, replacement(path, module))
+        put_at(model, path, replacement(path, module))
     return len(found)
+
+
+def put_at(model: nn.Module, path: str, module: nn.Module) -> None:
+    """Put `module` in the place of the one at `path`."""
+    parent_path, _, name = path.rpartition(".")
+    setattr(model.get_submodule(parent_path), name, module)
 
 
 def record_input_shapes(model: nn.Module, *inputs: Tensor) -> dict[str, tuple[int, ...]]:

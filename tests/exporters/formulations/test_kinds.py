@@ -41,16 +41,12 @@ def built(place: Place, format: str, name: str) -> nn.Module:
     return build(copy.deepcopy(place.module), place.height, place.width)
 
 
-def channels(place: Place) -> int:
-    return next(p for p in place.module.parameters() if p.ndim == 4).shape[1]
-
-
 @pytest.mark.parametrize(("format", "kind", "name"), FORMULATIONS)
 def test_numerics(format: str, kind: str, name: str, found) -> None:
     places = [place for place in found[format].values() if place.kind.name == kind]
     assert places
     for place in places:
-        x = torch.randn(1, channels(place), place.height, place.width, dtype=torch.float64)
+        x = torch.randn(1, place.channels, place.height, place.width, dtype=torch.float64)
         with torch.no_grad():
             reference = place.kind.alone(place.module)(x)
             rewritten = place.kind.alone(built(place, format, name))(x)
@@ -63,7 +59,7 @@ def test_numerics(format: str, kind: str, name: str, found) -> None:
 def test_a_wrong_weight_shows(format: str, kind: str, name: str, found) -> None:
     place = next(place for place in found[format].values() if place.kind.name == kind)
     wrong = built(place, format, name)
-    x = torch.randn(1, channels(place), place.height, place.width, dtype=torch.float64)
+    x = torch.randn(1, place.channels, place.height, place.width, dtype=torch.float64)
     with torch.no_grad():
         reference = place.kind.alone(place.module)(x)
         next(p for p in wrong.parameters() if p.ndim > 1).flatten()[::3].mul_(1.01)
@@ -73,7 +69,7 @@ def test_a_wrong_weight_shows(format: str, kind: str, name: str, found) -> None:
 
 def test_the_batch_may_be_open(found) -> None:
     for place in found["onnx"].values():
-        x = torch.randn(3, channels(place), place.height, place.width, dtype=torch.float64)
+        x = torch.randn(3, place.channels, place.height, place.width, dtype=torch.float64)
         for name in place.kind.formulations["onnx"]:
             rewritten = place.kind.alone(built(place, "onnx", name))
             with torch.no_grad():
