@@ -111,8 +111,8 @@ class Manifest:
     schema: int = field(default=SCHEMA_VERSION)
 
     def essentials(self) -> dict[str, Any]:
-        """The part that also goes inside the graph: all but what is long or is counted on the file."""
-        skipped = {"graph", "parity", "formulations"}
+        """The part that also goes inside the graph: all but what is counted on the finished file."""
+        skipped = {"graph", "parity"}
         return {k: v for k, v in self.as_dict().items() if k not in skipped}
 
     def as_dict(self) -> dict[str, Any]:

@@ -49,6 +49,7 @@ from evit_deploy.models.weights import LoadedWeights
 from evit_deploy.models.zoo import IMAGENET_MEAN, IMAGENET_STD, ModelSpec
 
 Step = Callable[[str], None]
+Formulations = dict[str, dict[str, str]]  # as in `Manifest`
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +62,7 @@ class ExportJob:
     output: Path
     keep_failed: bool = False
     keep_samples: bool = False
-    pipeline: tuple[Rewrite, ...] | None = None  # the format's own
-    chosen: bool = True  # formulations, by the costs on the target
+    pipeline: tuple[Rewrite, ...] | None = None  # the format's own, with formulations chosen for the target
     tables: Path | None = None  # of the user's own costs, looked at before the shipped ones
     formats: Mapping[str, Format] = field(default_factory=lambda: FORMATS)
     label: str = ""  # at the end of the artifact's name, for exports that are not ours
@@ -72,11 +72,6 @@ class ExportJob:
         """The artifact's file name without its ending."""
         name = artifact_name(self.spec, self.options, weights_source=self.weights.provenance.source)
         return f"{name}-{self.label}" if self.label else name
-
-    @property
-    def rewrites(self) -> tuple[Rewrite, ...]:
-        """The pipeline given, or that of the format."""
-        return PIPELINES[self.options.format] if self.pipeline is None else self.pipeline
 
     @property
     def path(self) -> Path:
@@ -124,8 +119,7 @@ def export(
         step("rewrite and convert")
         rewritten, fired, formulations = rewritten_model(job, reference_module, example)
         graph = staged / job.path.name
-        manifest = _convert(job, rewritten, example, reference, fired, graph)
-        manifest = replace(manifest, formulations=formulations)
+        manifest = _convert(job, rewritten, example, reference, fired, formulations, graph)
         step("verify")
         report = verify_graph(
             graph, reference, precision=job.options.precision, class_axis=class_axis(manifest.outputs[0])
@@ -157,15 +151,17 @@ def reference_of(job: ExportJob) -> Deployable:
 
 def rewritten_model(
     job: ExportJob, reference: nn.Module, example: Tensor
-) -> tuple[nn.Module, tuple[str, ...], dict[str, dict[str, str]]]:
+) -> tuple[nn.Module, tuple[str, ...], Formulations]:
     """A copy of the reference as it is converted, which rewrites found something, and what was chosen where.
 
     Raises:
         UserError: a table of costs cannot be read.
     """
-    chooser = Chooser(job.options.format, load_table(job.options.format, job.options.target, job.tables))
-    pipeline = with_choices(job.rewrites, chooser) if job.chosen else job.rewrites
-    rewritten, fired = apply_rewrites(reference, example, pipeline)
+    if job.pipeline is not None:
+        return (*apply_rewrites(reference, example, job.pipeline), {})
+    format = job.options.format
+    chooser = Chooser(format, load_table(format, job.options.target, job.tables))
+    rewritten, fired = apply_rewrites(reference, example, with_choices(PIPELINES[format], chooser))
     return rewritten, fired, chooser.as_dict()
 
 
@@ -187,6 +183,7 @@ def _convert(
     example: Tensor,
     reference: Reference,
     fired: tuple[str, ...],
+    formulations: Formulations,
     graph: Path,
 ) -> Manifest:
     """Write the graph with the essentials inside; the manifest still lacks what is counted on the file."""
@@ -198,14 +195,18 @@ def _convert(
     image = TensorSpec("image", (*batch, *example.shape[1:]), job.options.input_layout, image_type)
     result_type = "int32" if reference.gives_classes else "float32"
     result = TensorSpec(name, (*batch, *output.shape[1:]), layout, result_type)
-    manifest = _manifest(job, (image,), (result,), fired)
+    manifest = _manifest(job, (image,), (result,), fired, formulations)
     content = job.formats[job.options.format].convert(rewritten, example, job.options, name, manifest)
     graph.write_bytes(content)
     return manifest
 
 
 def _manifest(
-    job: ExportJob, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...], fired: tuple[str, ...]
+    job: ExportJob,
+    inputs: tuple[TensorSpec, ...],
+    outputs: tuple[TensorSpec, ...],
+    fired: tuple[str, ...],
+    formulations: Formulations,
 ) -> Manifest:
     options = job.options
     if options.upsample == "bilinear":
@@ -238,6 +239,7 @@ def _manifest(
         graph=GraphFacts("", 0, {}, 0, 0),
         tools=tool_versions(options.format),
         parity={},
+        formulations=formulations,
     )
 
 

@@ -359,8 +359,7 @@ def plain(
         )
     jobs = _jobs(models or (DEFAULT_MODEL,), wanted, output, reporter, settings)
     plain_jobs = [
-        replace(job, pipeline=PLAIN_PIPELINE, chosen=False, formats=chosen.formats, label=chosen.label)
-        for job in jobs
+        replace(job, pipeline=PLAIN_PIPELINE, formats=chosen.formats, label=chosen.label) for job in jobs
     ]
     print_exported(_export_all(plain_jobs, processes, reporter))
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,7 @@ from torch.nn import functional
 from evit_deploy.artifact import EMBEDDED_KEY, check_path, manifest_path, read_manifest, sha256_of, to_json
 from evit_deploy.errors import Exit, ParityError
 from evit_deploy.exporters.export import Exported, ExportJob, export
+from evit_deploy.exporters.options import NO_TARGET
 from evit_deploy.exporters.rewrites import EXPORT_PIPELINE, Rewrite
 from evit_deploy.exporters.rewrites.bicubic_upsample import rewrite_bilinear
 from evit_deploy.exporters.rewrites.linear_attention import MatmulLiteMLA
@@ -192,11 +194,27 @@ def test_xnnpack_takes_all_of_it_in_one_part(name: str, exported: Exports) -> No
     assert not {"PADV2", "GATHER_ND", "GATHER"} & facts.op_histogram.keys()
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if name.startswith("onnx")])
+ARITHMETIC = {"Pad", "Expand", "Shape", "ConstantOfShape", "Gather", "BatchNormalization", "Unsqueeze"}
+ONNX_CASES = [name for name in CASES if name.startswith("onnx")]
+
+
+@pytest.mark.parametrize("name", ONNX_CASES)
 def test_no_shape_arithmetic(name: str, exported: Exports) -> None:
+    model, format, resolution, options = CASES[name]
+    _, made = exported(model, format, resolution, **options, target=NO_TARGET)
+    unwanted = ARITHMETIC if "bilinear" in name else {*ARITHMETIC, "Resize"}
+    assert not unwanted & made.manifest.graph.op_histogram.keys()
+
+
+@pytest.mark.parametrize("name", ONNX_CASES)
+def test_formulations_gather_and_pad_by_constants(name: str, exported: Exports) -> None:
     _, made = case_of(name, exported)
-    arithmetic = {"Pad", "Expand", "Shape", "ConstantOfShape", "Gather", "BatchNormalization", "Unsqueeze"}
-    unwanted = arithmetic if "bilinear" in name else {*arithmetic, "Resize"}
+    graph = onnx.load(str(made.path)).graph
+    moving = [node for node in graph.node if node.op_type in ("Gather", "Pad")]
+    constants = {tensor.name for tensor in graph.initializer}
+    assert moving
+    assert all(set(filter(None, node.input[1:])) <= constants for node in moving)
+    unwanted = ARITHMETIC - {"Gather", "Pad"} | (set() if "bilinear" in name else {"Resize"})
     assert not unwanted & made.manifest.graph.op_histogram.keys()
 
 

@@ -88,18 +88,13 @@ def test_classification(format: str, layer: str, exported: Exports, perturbed: P
     assert_names(outcome, named_module(format, CLASSIFICATION[layer]))
 
 
-@pytest.mark.parametrize(
-    ("layer", "module"),
-    [
-        ("backbone.stages.3.op_list.1.context_module.main.proj", "context_module.main"),
-    ],
-)
 def test_a_block_that_was_formulated_anew_is_named_as_a_whole(
-    layer: str, module: str, exported: Exports, perturbed: Perturbed
+    exported: Exports, perturbed: Perturbed
 ) -> None:
     job, made = exported("b0", "onnx", (224, 224))
-    assert made.manifest.formulations["model." + layer.rpartition(".")[0]]["ground"] == "measured"
-    assert_names(verify(perturbed(job, layer)), f"backbone.stages.3.op_list.1.{module}")
+    attention = "backbone.stages.3.op_list.1.context_module.main"
+    assert made.manifest.formulations[f"model.{attention}"]["ground"] == "measured"
+    assert_names(verify(perturbed(job, f"{attention}.qkv.0")), attention)
 
 
 @pytest.mark.parametrize("layer", SEGMENTATION)
