@@ -17,6 +17,7 @@ from evit_deploy.exporters.rewrites.linear_attention import MatmulLiteMLA
 from evit_deploy.exporters.rewrites.projected_context_attention import ProjectedContextLiteMLA
 from evit_deploy.exporters.rewrites.separate_heads import convolutions_of
 from evit_deploy.exporters.rewrites.split_attention import SplitLiteMLA
+from evit_deploy.exporters.rewrites.tiled_depthwise import TiledLiteMLA
 from evit_deploy.exporters.rewrites.token_attention import TokenLiteMLA
 from evit_deploy.exporters.rewrites.token_head import TokenHead
 from evit_deploy.exporters.rewrites.token_mbconv import OnesMBConv, TokenMBConv
@@ -118,6 +119,7 @@ KINDS: tuple[Kind, ...] = (
             "onnx": {
                 "maps": MatmulLiteMLA,
                 "maps, q k v apart": SplitLiteMLA,
+                "maps, tiles of rows": TiledLiteMLA,
                 "tokens, columns": TokenLiteMLA,
             },
             "tflite": {
