@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from evit_deploy.exporters.rewrites import (
+    average_pool_last,
     banded_upsample,
     batch_norm,
     bicubic_upsample,
@@ -40,6 +41,7 @@ TFLITE_PIPELINE: tuple[Rewrite, ...] = (
     Rewrite(batch_norm.NAME, batch_norm.rewrite),
     Rewrite(linear_attention.NAME, linear_attention.rewrite),
     Rewrite(banded_upsample.NAME, banded_upsample.rewrite),
+    Rewrite(average_pool_last.NAME, average_pool_last.rewrite),
     Rewrite(class_map_last.NAME, class_map_last.rewrite),
 )
 PIPELINES: Mapping[str, tuple[Rewrite, ...]] = {"onnx": EXPORT_PIPELINE, "tflite": TFLITE_PIPELINE}
