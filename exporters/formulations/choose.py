@@ -47,9 +47,13 @@ def places(model: nn.Module, input_shapes: InputShapes, format: str) -> Iterator
     """Every place of `model` that has formulations for this format; none where norms are not folded."""
     for path, module in model.named_modules():
         for kind in KINDS:
-            if type(module) is kind.module and format in kind.formulations and not _has_norms(module):
+            if format in kind.formulations and _fits(kind, module):
                 channels, height, width = input_shapes[path + kind.input_at][-3:]
                 yield Place(path, kind, module, channels, height, width)
+
+
+def _fits(kind: Kind, module: nn.Module) -> bool:
+    return type(module) is kind.module and kind.applies(module) and not _has_norms(module)
 
 
 def _has_norms(module: nn.Module) -> bool:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from evit_deploy.exporters.rewrites.channel_major_attention import ChannelMajorLiteMLA
 from evit_deploy.exporters.rewrites.linear_attention import MatmulLiteMLA
+from evit_deploy.exporters.rewrites.phased_stem import PhasedStem, is_stem
 from evit_deploy.exporters.rewrites.projected_context_attention import ProjectedContextLiteMLA
 from evit_deploy.exporters.rewrites.separate_heads import convolutions_of
 from evit_deploy.exporters.rewrites.split_attention import SplitLiteMLA
@@ -40,6 +41,7 @@ class Kind:
         formulations: format -> name -> how to build it, the default first.
         input_at: below the module's path, whose input is its input.
         alone: makes of a built module one that takes a map.
+        applies: to this module of the class?
     """
 
     name: str
@@ -48,6 +50,7 @@ class Kind:
     formulations: Mapping[str, Mapping[str, Build]]
     input_at: str = ""
     alone: Callable[[nn.Module], nn.Module] = lambda module: module
+    applies: Callable[[Any], bool] = lambda _module: True
 
     def place(self, module: nn.Module, height: int, width: int) -> str:
         """Equal for modules whose costs are equal: `mbconv 3x3/2 16-64-32 112x112`."""
@@ -92,11 +95,22 @@ def _describe_head(module: ClassificationHead) -> str:
     return f"1x1 {_dashed(*sizes, hidden.linear.out_features, classifier.linear.out_features)}"
 
 
+def _describe_stem(layer: ConvLayer) -> str:
+    return f"3x3/2 {_dashed(layer.conv.in_channels, layer.conv.out_channels)}"
+
+
 def _dashed(*numbers: int) -> str:
     return "-".join(map(str, numbers))
 
 
 KINDS: tuple[Kind, ...] = (
+    Kind(
+        "stem",
+        ConvLayer,
+        _describe_stem,
+        {"onnx": {"maps": _as_it_is, "phases": PhasedStem}},
+        applies=is_stem,
+    ),
     Kind(
         "mbconv",
         MBConv,
