@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from evit_deploy.exporters.rewrites.linear_attention import FLOOR, STEEPNESS
 from evit_deploy.exporters.rewrites.separate_heads import Heads, SeparateHeads, projection_weights
+from evit_deploy.exporters.rewrites.token_sums import blocks_of, channel_sums, head_products
 from evit_deploy.models.attention import LiteMLA
 
 QUARTER = 0.25
@@ -32,7 +33,7 @@ class ChannelMajorLiteMLA(nn.Module):
         conv = reference.proj.conv
         self.heads_of = SeparateHeads(reference)
         self.dim = reference.dim
-        self.height, self.width = height, width
+        self.height, self.width, self.blocks = height, width, blocks_of(height, width)
         self.proj = nn.Conv2d(conv.in_channels, conv.out_channels, 1)
         weight = (projection_weights(reference) * QUARTER).reshape(conv.weight.shape)
         self.proj.weight = nn.Parameter(weight.to(conv.weight.dtype), requires_grad=False)
@@ -47,13 +48,13 @@ class ChannelMajorLiteMLA(nn.Module):
 
     def attend(self, heads: Heads) -> Tensor:
         """One scale's heads -> (h, d, N), four times what the reference gives."""
-        q, k, v = (self._channel_major(part) for part in heads)  # each (h, d, N)
-        context = v @ k.transpose(-1, -2)  # (h, d, d)
-        key_sum = (heads.key.permute(0, 2, 3, 1).sum((1, 2)) * QUARTER).reshape(-1, 1, self.dim)  # (h, 1, d)
-        out = torch.cat([context, key_sum], dim=1) @ q  # (h, d + 1, N)
+        q, k, v = (self._by_heads(part) for part in heads)  # each (N, h, d)
+        context = head_products(v, k, self.blocks)  # (h, d, d)
+        key_sum = (channel_sums(heads.key, self.blocks) * QUARTER).reshape(-1, 1, self.dim)  # (h, 1, d)
+        out = torch.cat([context, key_sum], dim=1) @ q.permute(1, 2, 0)  # (h, d + 1, N)
         total = out[:, self.dim :]  # (h, 1, N)
         return out[:, : self.dim] * (total + (FLOOR - STEEPNESS * total).relu()).reciprocal()  # (h, d, N)
 
-    def _channel_major(self, part: Tensor) -> Tensor:
-        """(1, hd, H, W) -> (h, d, N), written so that it is one transposition in NHWC."""
-        return part.permute(0, 2, 3, 1).reshape(self.height * self.width, -1, self.dim).permute(1, 2, 0)
+    def _by_heads(self, part: Tensor) -> Tensor:
+        """(1, hd, H, W) -> (N, h, d), as NHWC has it: what permutes it is one transposition."""
+        return part.permute(0, 2, 3, 1).reshape(self.height * self.width, -1, self.dim)

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from evit_deploy.exporters.rewrites.channel_major_attention import QUARTER
 from evit_deploy.exporters.rewrites.linear_attention import FLOOR, STEEPNESS
 from evit_deploy.exporters.rewrites.separate_heads import Heads, SeparateHeads, projection_weights
+from evit_deploy.exporters.rewrites.token_sums import blocks_of, channel_sums, head_products
 from evit_deploy.models.attention import LiteMLA
 
 
@@ -37,7 +38,7 @@ class ProjectedContextLiteMLA(nn.Module):
         conv = reference.proj.conv
         self.heads_of = SeparateHeads(reference)
         self.dim = reference.dim
-        self.height, self.width = height, width
+        self.height, self.width, self.blocks = height, width, blocks_of(height, width)
         projection = projection_weights(reference).permute(1, 2, 3, 0) * QUARTER  # (scales, h, d, C)
         own_head = torch.eye(projection.shape[1]).repeat_interleave(self.dim, dim=0)  # (hd, h)
         self.register_buffer("projection", projection.to(conv.weight.dtype).contiguous())
@@ -56,9 +57,8 @@ class ProjectedContextLiteMLA(nn.Module):
     def attend(self, heads: Heads, projection: Tensor) -> Tensor:
         """One scale's heads and the projection (h, d, C) of its values -> its share of the output, (N, C)."""
         q, k, v = (part.permute(0, 2, 3, 1) for part in heads)  # each (1, H, W, hd)
-        k, v = (self._by_heads(part).permute(1, 2, 0) for part in (k, v))  # each (h, d, N)
-        context = (k @ v.transpose(-1, -2)) @ projection  # (h, d, C)
-        key_sum = heads.key.permute(0, 2, 3, 1).sum((1, 2)).reshape(-1, 1) * QUARTER  # (hd, 1)
+        context = head_products(self._by_heads(k), self._by_heads(v), self.blocks) @ projection  # (h, d, C)
+        key_sum = channel_sums(heads.key, self.blocks).reshape(-1, 1) * QUARTER  # (hd, 1)
         total = q.reshape(-1, q.shape[-1]) @ (self.own_head * key_sum)  # (N, h)
         factor = (total + (FLOOR - STEEPNESS * total).relu()).reciprocal()  # (N, h)
         queries = self._by_heads(q) * factor[..., None]  # (N, h, d)
