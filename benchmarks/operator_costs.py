@@ -1,6 +1,6 @@
 """What each distinct operator of a graph costs, alone, beside its ideal and its share of the model.
 
-    python -m evit_deploy.benchmarks.operator_costs ARTIFACT [--device NAME] [--over 3] [--by-kind] [--json]
+    python -m evit_deploy.benchmarks.operator_costs ARTIFACT [--device NAME] [--over 3] [--json]
 
 Operators are run by `evit-bench profile`, which keeps their counts by operator, core and runtime version: as
 exact instructions under an emulated core, as nanoseconds on a real one. The sum over all operators is printed
@@ -23,7 +23,7 @@ from evit_deploy.benchmarks.per_operator.result import INSTRUCTIONS, Cost, Profi
 
 @dataclass(frozen=True)
 class Row:
-    """Operators of one kind and shape, or of one kind; `amount`, `memory` and `ideal` are averages of one."""
+    """Operators of one kind and shape. `amount`, `memory` and `ideal` are of one of them."""
 
     kind: str
     shapes: str
@@ -43,12 +43,11 @@ class Row:
 @click.argument("artifact", type=click.Path(path_type=Path))
 @click.option("-d", "--device", default="qemu:cortex-a76", show_default=True)
 @click.option("--over", type=float, default=0.0, help="Only operators above so many times their ideal.")
-@click.option("--by-kind", is_flag=True, help="All shapes of a kind in one row.")
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
-def main(artifact: Path, device: str, over: float, by_kind: bool, as_json: bool) -> None:
+def main(artifact: Path, device: str, over: float, as_json: bool) -> None:
     """Run every distinct operator of ARTIFACT alone, and print what it costs."""
     profile = _profile(artifact, device)
-    rows = [row for row in rows_of(profile, by_kind=by_kind) if not over or (row.ratio or 0) > over]
+    rows = [row for row in rows_of(profile) if not over or (row.ratio or 0) > over]
     if as_json:
         click.echo(json.dumps([{**asdict(row), "ratio": row.ratio} for row in rows], indent=2))
         return
@@ -56,26 +55,24 @@ def main(artifact: Path, device: str, over: float, by_kind: bool, as_json: bool)
         click.echo(line)
 
 
-def rows_of(profile: Profile, *, by_kind: bool = False) -> list[Row]:
-    """Every distinct operator, or kind of operators, the largest share first."""
+def rows_of(profile: Profile) -> list[Row]:
+    """Every distinct operator, the largest share first."""
     alike: dict[tuple[str, str], list[Cost]] = {}
     for cost in profile.costs:
-        shapes = "all shapes" if by_kind else cost.operator.shapes
-        alike.setdefault((cost.operator.kind, shapes), []).append(cost)
-    rows = [_row(shapes, costs, profile) for (_, shapes), costs in alike.items()]
+        alike.setdefault((cost.operator.kind, cost.operator.shapes), []).append(cost)
+    rows = [_row(costs, profile) for costs in alike.values()]
     return sorted(rows, key=lambda row: -row.share)
 
 
-def _row(shapes: str, costs: list[Cost], profile: Profile) -> Row:
-    operators, total = [cost.operator for cost in costs], sum(cost.amount for cost in costs)
-    counted = profile.unit == INSTRUCTIONS and all(operator.ideal is not None for operator in operators)
+def _row(costs: list[Cost], profile: Profile) -> Row:
+    first, total = costs[0], sum(cost.amount for cost in costs)
     return Row(
-        kind=operators[0].kind,
-        shapes=shapes,
+        kind=first.operator.kind,
+        shapes=first.operator.shapes,
         count=len(costs),
         amount=total / len(costs),
-        memory=round(sum(cost.classes.get(name, 0) for cost in costs for name in MEMORY) / len(costs)),
-        ideal=sum(operator.ideal or 0.0 for operator in operators) / len(costs) if counted else None,
+        memory=sum(first.classes.get(name, 0) for name in MEMORY),
+        ideal=first.operator.ideal if profile.unit == INSTRUCTIONS else None,
         share=total / profile.whole,
     )
 

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from evit_deploy.cli.common import stdout_console
 from evit_deploy.exporters.export import Exported
+from evit_deploy.exporters.options import NO_TARGET
 from evit_deploy.models.zoo import CLASSIFICATION, MODELS, ModelSpec
 
 if TYPE_CHECKING:
@@ -40,7 +41,19 @@ def print_exported(exported: Sequence[Exported]) -> None:
             _closeness(item),
             worst.sample,
         )
+    table.caption = _formulated_for(exported)
     stdout_console().print(table)
+
+
+def _formulated_for(exported: Sequence[Exported]) -> str | None:
+    """Whose costs decided, where another target would have another graph."""
+    chosen = [
+        item.manifest for item in exported if item.manifest.format == "onnx" and item.manifest.formulations
+    ]
+    targets = sorted({str(manifest.options["target"]) for manifest in chosen} - {NO_TARGET})
+    if not targets:
+        return None
+    return f"ONNX graphs are formulated for {', '.join(targets)}; for x86-64 export with --target {NO_TARGET}"
 
 
 def print_reports(outcomes: Sequence[Outcome]) -> None:
@@ -103,7 +116,7 @@ def _model_row(spec: ModelSpec) -> dict[str, object]:
 
 
 def _table(title: str) -> Table:
-    return Table(title=title, title_justify="left")
+    return Table(title=title, title_justify="left", caption_justify="left")
 
 
 def _closeness(item: Exported) -> str:

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 from evit_deploy.benchmarks.operator_costs import lines_of, rows_of
 from evit_deploy.benchmarks.per_operator.operator import Operator
 from evit_deploy.benchmarks.per_operator.result import ALONE, INSTRUCTIONS, Cost, Profile
@@ -26,16 +24,6 @@ def test_equal_operators_are_one_row() -> None:
     assert (convolution.count, convolution.amount, convolution.memory) == (2, 100.0, 42)
     assert (convolution.ideal, convolution.ratio, convolution.share) == (20.0, 5.0, 0.8)
     assert (relu.kind, relu.ratio) == ("Relu", None)
-
-
-def test_all_shapes_of_a_kind_in_one_row() -> None:
-    other = Cost(operator("d", "Conv 1x1", "1x4 -> 1x4", 20), 40.0, classes={"load": 6})
-    known = profile()
-    mixed = replace(known, costs=(*known.costs, other))
-    assert len(rows_of(mixed)) == 3
-    convolution, _ = rows_of(mixed, by_kind=True)
-    assert (convolution.count, convolution.amount, convolution.memory) == (3, 80.0, 30)
-    assert (convolution.ideal, convolution.ratio, convolution.share) == (15.0, 80 / 15, 0.96)
 
 
 def test_the_sum_is_shown_beside_the_whole() -> None:

@@ -32,8 +32,10 @@ def test_both_formats_into_the_default_folder(first_run: FirstRun) -> None:
 
 def test_the_table_is_on_stdout_and_progress_on_stderr(first_run: FirstRun) -> None:
     _, done = first_run
+    chosen = "formulated for cortex-a76; for x86-64 export with --target x86-64"
     for text in (f"artifacts/{NAME}.onnx", f"artifacts/{NAME}.tflite", " in 1 part", "dB"):
         assert text in done.stdout
+    assert chosen in " ".join(done.stdout.split())
     title, *steps = done.stderr.splitlines()
     assert title == "2 artifacts"
     assert all(step.startswith(f"  {NAME}.") for step in steps)
