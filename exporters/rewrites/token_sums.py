@@ -4,8 +4,8 @@
     after:   sum over blocks of (sum over n in block)           of at most 2048
 
 XNNPACK adds one product after the other into one float32. Where all tokens are alike, as on a black image,
-the error of each addition has the same sign: segmentation B0 at 1024 x 2048, 8192 tokens at stride 16, is
-left with 95 dB, in blocks of 2048 with 106. Maps of up to 2048 tokens, 512 x 1024 at stride 16, are one block:
+the error of each addition has the same sign: segmentation B0 at 1024 x 2048, 8192 tokens at stride 16, has
+95 dB, in blocks of 2048 106. Maps of up to 2048 tokens, 512 x 1024 at stride 16, are one block:
 nothing changes for them.
 """
 
