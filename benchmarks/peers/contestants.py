@@ -1,4 +1,4 @@
-"""Who runs: each graph in its own runtime, and each ONNX file but the dynamo one in each other engine."""
+"""Who runs: each graph in its own runtime, and the published and our ONNX file in each other engine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from evit_deploy.artifact import check_path
 from evit_deploy.benchmarks.peers.convert import CONVERTERS, Converted, convert
 from evit_deploy.benchmarks.peers.environment import PeersEnvironment
-from evit_deploy.benchmarks.peers.graphs import DYNAMO, ONNX, OURS, Graph, Say
+from evit_deploy.benchmarks.peers.graphs import HOST, ONNX, OURS, PUBLISHED, Graph, Say
 from evit_deploy.devices import Device
 from evit_deploy.errors import EvitError
 
@@ -37,7 +37,7 @@ class Contestant:
     @property
     def ours(self) -> bool:
         """Whether it is what this package offers: its own export in a runtime that it measures."""
-        return self.source == OURS and self.engine in RUNTIMES.values()
+        return self.source in (OURS, HOST) and not self.peer
 
     @property
     def peer(self) -> bool:
@@ -61,7 +61,7 @@ def contestants(graphs: Sequence[Graph], environment: PeersEnvironment, say: Say
     """All of a model's, converted."""
     found = [_contestant(RUNTIMES[graph.format], graph, Converted(graph.path)) for graph in graphs]
     for graph in graphs:
-        if graph.format == ONNX and graph.source != DYNAMO:
+        if graph.format == ONNX and graph.source in (PUBLISHED, OURS):
             found += [_converted(engine, graph, environment, say) for engine in CONVERTERS]
     return found
 

@@ -3,6 +3,9 @@
     <folder>/<model>-<resolution>/<key>/   efficientvit_b1-r224-fp32-random-plain.onnx
                                            ...-plain-dynamo.failed.onnx, ...-plain.tflite, ours, samples
 
+Ours are formulated for the emulated core; where ONNX Runtime on this machine runs another form best, that is
+one more file, "ours, for x86-64".
+
 The key is a hash of the source of models and exporters and of the converters' versions: what these make does
 not change while they do not, so it is made once.
 """
@@ -23,7 +26,8 @@ from evit_deploy.errors import EvitError, Exit
 
 Say = Callable[[str], None]
 
-PUBLISHED, DYNAMO, OURS = "published", "published, dynamo", "ours"
+PUBLISHED, DYNAMO, OURS, HOST = "published", "published, dynamo", "ours", "ours, for x86-64"
+HOST_TARGET = "x86-64"
 ONNX, TFLITE = "onnx", "tflite"
 _CONVERTERS = ("torch", "onnx", "onnxscript", "onnxsim", "litert-torch")
 _SOURCES = ("models", "exporters")
@@ -31,7 +35,7 @@ _SOURCES = ("models", "exporters")
 
 @dataclass(frozen=True)
 class Graph:
-    """One exported file; `source` is PUBLISHED, DYNAMO or OURS, `samples` what it has to be verified on."""
+    """One exported file; `source` is PUBLISHED, DYNAMO, OURS or HOST, `samples` what it is verified on."""
 
     source: str
     format: str
@@ -59,6 +63,7 @@ def export_graphs(model: str, resolution: tuple[int, int], folder: Path, say: Sa
         PUBLISHED: ["plain", *shared],
         DYNAMO: ["plain", *shared, "--exporter", "dynamo", "--keep-failed"],
         OURS: ["run", *shared],
+        HOST: ["run", *shared, "--format", ONNX, "--target", HOST_TARGET],
     }
     done = place / "done.json"
     if not done.is_file():
@@ -76,15 +81,15 @@ def _found(place: Path) -> list[Graph]:
     # What is wrong has no samples of its own; its inputs and outputs are those of the other exporter.
     samples[DYNAMO, ONNX] = samples[PUBLISHED, ONNX]
     found = [Graph(*sources[name], path, samples[sources[name]]) for name, path in graphs.items()]
-    order = (PUBLISHED, DYNAMO, OURS)
+    order = (PUBLISHED, DYNAMO, OURS, HOST)
     return sorted(found, key=lambda graph: (order.index(graph.source), graph.format))
 
 
 def _source(name: str) -> tuple[str, str]:
     stem, _, format = name.rpartition(".")
-    stem = stem.removesuffix(".failed")
-    source = DYNAMO if stem.endswith("-plain-dynamo") else PUBLISHED if stem.endswith("-plain") else OURS
-    return source, format
+    parts = {"-plain-dynamo.failed": DYNAMO, "-plain-dynamo": DYNAMO, "-plain": PUBLISHED}
+    plain = next((source for end, source in parts.items() if stem.endswith(end)), None)
+    return plain or (HOST if f"-{HOST_TARGET}" in stem else OURS), format
 
 
 def _export(arguments: list[str]) -> None:

@@ -11,7 +11,7 @@ from evit_deploy.benchmarks.environment import machine_facts
 from evit_deploy.benchmarks.peers.contestants import contestants
 from evit_deploy.benchmarks.peers.convert import CONVERTERS
 from evit_deploy.benchmarks.peers.environment import PeersEnvironment
-from evit_deploy.benchmarks.peers.graphs import ONNX, PUBLISHED, Say, export_graphs
+from evit_deploy.benchmarks.peers.graphs import ONNX, OURS, PUBLISHED, Say, export_graphs
 from evit_deploy.benchmarks.peers.measure import Entry, PeersPlan, measure_peers
 from evit_deploy.benchmarks.peers.operator_costs import kind_costs
 from evit_deploy.benchmarks.peers.result import KindCost, ModelResult, PeersResult, row_of
@@ -21,7 +21,8 @@ NOTES = (
     "All in float32 on one thread: ncnn without its float16 and bfloat16 storage and arithmetic, MNN with "
     "precision high, OpenVINO with the hint f32. Published is the published formulation through torch's "
     "TorchScript exporter (ONNX), the one built on torch.export (dynamo) and litert-torch (TFLite); ncnn (by "
-    "pnnx), MNN (by its converter) and OpenVINO take the TorchScript exporter's ONNX file, and ours.",
+    "pnnx), MNN (by its converter) and OpenVINO take the TorchScript exporter's ONNX file, and ours. Ours "
+    "are formulated for the emulated core; 'ours, for x86-64' is what --target x86-64 gives.",
     "Worst dB is the lowest SQNR over the inputs of the export's own verification, against PyTorch in "
     "float64; who is below what that demands is WRONG and is not timed. x ideal is against one FMA "
     "for every four multiply-accumulates. Counts of instructions are exact, but they are no milliseconds.",
@@ -95,10 +96,10 @@ def compare_peers(
 def _kinds(
     entries: Sequence[Entry], core: str, environment: PeersEnvironment, say: Say
 ) -> tuple[KindCost, ...]:
-    """For ours, and for each other engine on whichever file it needs fewer instructions for."""
+    """For ours on the core, and for each other engine on whichever file it needs fewer instructions for."""
     counted = [entry for entry in entries if "classes" in entry.counted]
     totals = {entry.contestant.name: float(sum(entry.counted["classes"].values())) for entry in counted}
-    found = [entry.contestant for entry in counted if entry.contestant.ours]
+    found = [e.contestant for e in counted if e.contestant.ours and e.contestant.source == OURS]
     for engine in CONVERTERS:
         runs = [entry.contestant for entry in counted if entry.contestant.engine == engine]
         found += sorted(runs, key=lambda contestant: totals[contestant.name])[:1]
