@@ -6,8 +6,8 @@
 Ours are formulated for the emulated core; where ONNX Runtime on this machine runs another form best, that is
 one more file, "ours, for x86-64".
 
-The key is a hash of the source of models and exporters and of the converters' versions: what these make does
-not change while they do not, so it is made once.
+The key is a hash of the source of models and exporters, with their tables of costs, and of the converters'
+versions: what these make does not change while they do not, so it is made once.
 """
 
 from __future__ import annotations
@@ -106,7 +106,8 @@ def _export(arguments: list[str]) -> None:
 def _key() -> str:
     digest = hashlib.sha256()
     top = Path(__file__).parents[2]
-    for path in sorted(path for folder in _SOURCES for path in (top / folder).rglob("*.py")):
+    found = (top / folder for folder in _SOURCES)
+    for path in sorted(path for place in found for end in ("*.py", "*.json") for path in place.rglob(end)):
         digest.update(path.relative_to(top).as_posix().encode() + path.read_bytes())
     versions = {name: _version(name) for name in _CONVERTERS}
     digest.update(json.dumps(versions, sort_keys=True).encode())
