@@ -7,6 +7,7 @@ The layouts (`imagenet.py`, `pairs.py`) make these; whatever lies in the folder 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,16 +61,30 @@ class Dataset:
     classes: tuple[str, ...] | None
 
 
-def listing_fingerprint(items: Sequence[Item]) -> str:
-    """sha256 of every item's name, label and file sizes: quick to take, and enough to notice another listing.
+def listing_fingerprint(items: Sequence[Item], problems: Sequence[Problem]) -> str:
+    """sha256 of what there is: names, labels and sizes. Quick to take, and enough to notice another listing.
 
     Content is watched image by image, see `records.py`.
     """
     digest = hashlib.sha256()
     for item in items:
-        sizes = [file.stat().st_size for file in item.files]
-        digest.update(f"{item.name}\0{item.label}\0{sizes}\n".encode())
+        sizes = [_size_bytes(file) for file in item.files]
+        digest.update(encoded(f"{item.name}\0{item.label}\0{sizes}\n"))
+    for problem in problems:
+        digest.update(encoded(f"{problem.file}\0{problem.reason}\n"))
     return digest.hexdigest()
+
+
+def encoded(text: str) -> bytes:
+    """UTF-8; a file's name may hold bytes that are none."""
+    return text.encode(errors="surrogateescape")
+
+
+def _size_bytes(file: Path) -> int | None:
+    try:
+        return file.stat().st_size
+    except OSError:  # a link to nowhere; it becomes a problem when it is read
+        return None
 
 
 def sample(items: Sequence[Item], limit: int | None, seed: int) -> tuple[Item, ...]:
@@ -82,7 +97,7 @@ def sample(items: Sequence[Item], limit: int | None, seed: int) -> tuple[Item, .
         return tuple(items)
 
     def drawn(item: Item) -> bytes:
-        return hashlib.sha256(f"{seed}\0{item.name}".encode()).digest()
+        return hashlib.sha256(encoded(f"{seed}\0{item.name}")).digest()
 
     chosen = {item.name for item in sorted(items, key=drawn)[:limit]}
     return tuple(item for item in items if item.name in chosen)
@@ -106,9 +121,22 @@ def refuse_empty(dataset: Dataset) -> None:
 
 
 def files_below(folder: Path) -> list[Path]:
-    """Every file below a folder, sorted; hidden ones (`.DS_Store`) are nobody's data."""
-    found = (path for path in folder.rglob("*") if not path.name.startswith(".") and path.is_file())
+    """Every file below a folder, sorted; links are followed, hidden files (`.DS_Store`) are nobody's data.
+
+    Raises:
+        UserError: a folder cannot be read.
+    """
+    found = [
+        Path(above) / name
+        for above, _, names in os.walk(folder, followlinks=True, onerror=_refuse_folder)
+        for name in names
+        if not name.startswith(".")
+    ]
     return sorted(found, key=lambda path: path.relative_to(folder).parts)
+
+
+def _refuse_folder(error: OSError) -> None:
+    raise UserError(f"'{error.filename}': cannot be read ({error.strerror})", Exit.DATASET) from error
 
 
 def is_image(path: Path) -> bool:

@@ -1,7 +1,7 @@
 """The worst images as PNG: input, label, the reference's answer where there is one, the model's.
 
-For segmentation four class maps beside each other, the ignored pixels black; for classification the input
-with the names of label and answers below. The models are run again on these images.
+For segmentation class maps beside each other, the ignored pixels black; for classification the input under
+the names of its label and of the answers. The models are run again on these images.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ def draw_worst(
         shown = [subject] if reference is None else [reference, subject]
         worst = worst_records(records, index, subject.num_classes, count)
         for place, record in enumerate(worst, start=1):
-            path = folder / f"{subject.name}-worst-{place:02}-{Path(record.image).stem}.png"
+            name = subject.name.strip("/").replace("/", "_")
+            path = folder / f"{name}-worst-{place:02}-{Path(record.image).stem}.png"
             write_atomically(path, _drawn(dataset, items[record.image], shown))
             written.append(path)
     return written
@@ -59,22 +60,19 @@ def draw_worst(
 
 def _drawn(dataset: Dataset, item: Item, shown: Sequence[Subject]) -> bytes:
     picture = decode(item.image.read_bytes())
-    if dataset.task == SEGMENTATION:
-        panels = _maps(dataset, item, picture, shown)
-    else:
-        panels = [(_classes_text(dataset, item, picture, shown), picture.pixels)]
-    return _side_by_side(panels)
+    if dataset.task != SEGMENTATION:
+        return _sheet(_answers(dataset, item, picture, shown), [picture.pixels])
+    captions = ["from left to right:", item.name, "label", *(subject.name for subject in shown)]
+    return _sheet(captions, [picture.pixels, *_maps(dataset, item, picture, shown)])
 
 
-def _maps(
-    dataset: Dataset, item: Item, picture: Picture, shown: Sequence[Subject]
-) -> list[tuple[str, Pixels]]:
-    """(caption, pixels) of each panel."""
+def _maps(dataset: Dataset, item: Item, picture: Picture, shown: Sequence[Subject]) -> list[Pixels]:
+    """Label and answers in colours, (H, W, 3) each."""
     assert item.mask is not None
     num_classes = shown[0].num_classes
     labels = read_labels(item, item.mask.read_bytes(), picture, coding_of(dataset.layout, num_classes))
-    maps = [("label", labels), *((subject.name, classes_of(subject, picture)) for subject in shown)]
-    return [(item.name, picture.pixels), *((name, _coloured(m, num_classes)) for name, m in maps)]
+    maps = [labels, *(classes_of(subject, picture) for subject in shown)]
+    return [_coloured(classes, num_classes) for classes in maps]
 
 
 def _coloured(classes: Map, num_classes: int) -> Pixels:
@@ -84,7 +82,7 @@ def _coloured(classes: Map, num_classes: int) -> Pixels:
     return colours[classes]
 
 
-def _classes_text(dataset: Dataset, item: Item, picture: Picture, shown: Sequence[Subject]) -> str:
+def _answers(dataset: Dataset, item: Item, picture: Picture, shown: Sequence[Subject]) -> list[str]:
     assert item.label is not None
     lines = [item.name, f"label: {_name(dataset, item.label)}"]
     for subject in shown:
@@ -93,35 +91,32 @@ def _classes_text(dataset: Dataset, item: Item, picture: Picture, shown: Sequenc
         lines.append(
             f"{subject.name}: {_name(dataset, best)} ({scores[best]:.2f}; the label {scores[item.label]:.2f})"
         )
-    return "\n".join(lines)
+    return lines
 
 
 def _name(dataset: Dataset, index: int) -> str:
     return f"{dataset.classes[index]} ({index})" if dataset.classes else f"class {index}"
 
 
-def _side_by_side(panels: Sequence[tuple[str, Pixels]]) -> bytes:
-    """PNG: panels in a row, each with its caption above."""
-    from PIL import Image, ImageDraw
+def _sheet(captions: Sequence[str], panels: Sequence[Pixels]) -> bytes:
+    """PNG: the captions, a line each, above the panels in a row."""
+    from PIL import Image, ImageDraw, ImageFont
 
-    images = [_shrunk(pixels) for _, pixels in panels]
-    lines = max(caption.count("\n") + 1 for caption, _ in panels)
-    width = max(sum(image.width + _GAP for image in images), *(_text_width(c) for c, _ in panels))
-    sheet = Image.new("RGB", (width, lines * _LINE + max(image.height for image in images)), _PAPER)
+    images = [_shrunk(pixels) for pixels in panels]
+    font = ImageFont.load_default()
+    width = max(sum(i.width + _GAP for i in images), *(int(font.getlength(c)) + 2 * _GAP for c in captions))
+    top = len(captions) * _LINE + _GAP
+    sheet = Image.new("RGB", (width, top + max(image.height for image in images)), _PAPER)
     pen = ImageDraw.Draw(sheet)
+    for line, caption in enumerate(captions):
+        pen.text((_GAP, line * _LINE + 2), caption, fill=_INK, font=font)
     left = 0
-    for image, (caption, _) in zip(images, panels, strict=True):
-        pen.multiline_text((left + 2, 2), caption, fill=_INK)
-        sheet.paste(image, (left, lines * _LINE))
+    for image in images:
+        sheet.paste(image, (left, top))
         left += image.width + _GAP
     buffer = io.BytesIO()
     sheet.save(buffer, format="PNG")
     return buffer.getvalue()
-
-
-def _text_width(caption: str) -> int:
-    """A generous estimate for Pillow's own font."""
-    return 7 * max(map(len, caption.split("\n"))) if "\n" in caption else 0
 
 
 def _shrunk(pixels: Pixels) -> Any:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from evit_deploy.benchmarks.accuracy.dataset import CLASSIFICATION, Dataset, Problem
+from evit_deploy.benchmarks.accuracy.dataset import CLASSIFICATION, Dataset, Problem, encoded
 from evit_deploy.benchmarks.accuracy.outcome import MapOutcome, TopOutcome
 from evit_deploy.benchmarks.accuracy.overlap import map_comparison, map_metrics
 from evit_deploy.benchmarks.accuracy.records import Record
@@ -115,7 +115,7 @@ def content_fingerprint(records: Sequence[Record]) -> str:
     """sha256 of the names, labels and contents of all images that were asked for."""
     digest = hashlib.sha256()
     for record in records:
-        digest.update(f"{record.image}\0{record.label}\0{record.sha256}\n".encode())
+        digest.update(encoded(f"{record.image}\0{record.label}\0{record.sha256}\n"))
     return digest.hexdigest()
 
 

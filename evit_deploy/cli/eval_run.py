@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
@@ -58,7 +58,7 @@ class Opened:
             "tool": tool(),
             "request": self.request.as_dict(),
             "models": [dict(model.identity) for model in self.models],
-            "listing": listing_fingerprint(self.items),
+            "listing": listing_fingerprint(self.items, self.dataset.problems),
         }
 
 
@@ -84,7 +84,7 @@ def opened(request: EvalRequest, reporter: Reporter) -> Iterator[Opened]:
         if request.model is not None:
             subjects.append(_reference(request.model, request.weights, request.resolution, request, reporter))
         reference = _against(request, subjects[0], reporter, stack)
-        found = Opened(request, dataset, items, tuple(subjects), reference)
+        found = Opened(request, dataset, items, *_told_apart(request, subjects, reference))
         refuse_misfits(dataset, found.models)
         yield found
 
@@ -151,13 +151,29 @@ def _done(resume: Path, opened: Opened) -> tuple[Record, ...]:
     now = opened.header()
     for then, model in zip(header["models"], opened.models, strict=True):
         if then != dict(model.identity):
-            raise changed(resume, f"'{model.name}'")
+            raise changed(resume, f"'{model.name}' or what runs it")
     if header["listing"] != now["listing"]:
         raise changed(resume, f"the dataset in '{opened.request.data}'")
     if header["tool"] != now["tool"]:
         raise changed(resume, f"this program ({header['tool']}, now {now['tool']})")
     refuse_changed(resume, records, opened.items)
     return records
+
+
+def _told_apart(
+    request: EvalRequest, subjects: Sequence[Subject], reference: Subject | None
+) -> tuple[tuple[Subject, ...], Subject | None]:
+    """Artifacts by their paths where two files have the same name: old/b1.onnx and new/b1.onnx."""
+    paths = {*request.artifacts, *([request.against] if request.against is not None else [])}
+    names = [Path(path).name for path in paths]
+    clash = {name for name in names if names.count(name) > 1}
+    given = [*request.artifacts, *[None] * (len(subjects) - len(request.artifacts))]
+    apart = [
+        replace(subject, name=path) if path is not None and subject.name in clash else subject
+        for subject, path in zip([*subjects, reference], [*given, request.against], strict=True)
+        if subject is not None
+    ]
+    return tuple(apart[: len(subjects)]), None if reference is None else apart[-1]
 
 
 def _artifact(path: str, request: EvalRequest) -> Any:
