@@ -78,15 +78,15 @@ class RecordFile:
         Raises:
             UserError: it is there already, or cannot be written.
         """
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            own = cls(path.open("x", encoding="utf-8"))
-        except FileExistsError as error:
+        if path.exists():
             raise UserError(
                 f"'{path}' is left from an interrupted evaluation; go on with 'evit-eval --resume {path}', "
                 "or remove it",
                 Exit.OUTPUT,
-            ) from error
+            )
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            own = cls(path.open("x", encoding="utf-8"))
         except OSError as error:
             raise _unwritable(path, error) from error
         own._line({"kind": KIND, "schema": SCHEMA_VERSION, **header})

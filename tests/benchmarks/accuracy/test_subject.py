@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from accuracy_data import coloured, save_graph, stripes
+from accuracy_data import MEAN, STD, coloured, save_graph, stripes
 
-from evit_deploy.artifact import Preprocessing, TensorSpec, manifest_path
+from evit_deploy.artifact import Preprocessing, TensorSpec, manifest_path, read_manifest, sha256_of, to_json
 from evit_deploy.benchmarks.accuracy.outcome import pixel_classes
 from evit_deploy.benchmarks.accuracy.subject import _encoded, _values, opened_artifact
 from evit_deploy.errors import Exit, UserError
+from evit_deploy.photographs import normalise
+from evit_deploy.runtimes import open_runner
 
 KINDS = {
     "normalised-nchw": {},
@@ -44,6 +47,24 @@ def test_segmenters_of_every_input(tmp_path: Path, kind: str) -> None:
         scores = subject.scores(coloured(classes))
     assert scores.shape == (3, 4, 8)
     assert np.array_equal(pixel_classes(scores, (32, 64), 3), classes)
+
+
+def test_tflite(tmp_path: Path, tiny_tflite: Path) -> None:
+    """Image (1, 3, 16, 16) -> (1, 10)."""
+    manifest = read_manifest(save_graph(tmp_path / "g.onnx", size=(16, 16)))
+    assert manifest is not None
+    own = dataclasses.replace(
+        manifest,
+        num_classes=10,
+        outputs=(TensorSpec("out", (1, 10), "NC", "float32"),),
+        graph=dataclasses.replace(manifest.graph, sha256=sha256_of(tiny_tflite)),
+    )
+    manifest_path(tiny_tflite).write_bytes(to_json(own.as_dict()))
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    with opened_artifact(tiny_tflite) as subject, open_runner(tiny_tflite) as runner:
+        image = normalise(pixels, MEAN, STD).transpose(2, 0, 1)[None]
+        (expected,) = runner.run({runner.inputs[0].name: np.ascontiguousarray(image)}).values()
+        assert np.array_equal(subject.scores(pixels), expected[0])
 
 
 def test_a_class_map(tmp_path: Path) -> None:
