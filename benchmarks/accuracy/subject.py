@@ -113,7 +113,18 @@ def _described(path: Path) -> tuple[str, Manifest]:
             f"{manifest.graph.sha256[:12]}); export the model again",
             Exit.ARTIFACT_UNREADABLE,
         )
+    _refuse_other_preprocessing(path, manifest.preprocessing)
     return sha256, manifest
+
+
+def _refuse_other_preprocessing(path: Path, preprocessing: Preprocessing) -> None:
+    found = (preprocessing.interpolation, preprocessing.channel_order)
+    if found != ("bicubic", "RGB"):
+        raise UserError(
+            f"{path}: its manifest asks for {found[0]} resizing and {found[1]} channels; this version "
+            "evaluates bicubic and RGB only",
+            Exit.ARTIFACT_UNREADABLE,
+        )
 
 
 def _identity(path: Path, sha256: str, manifest: Manifest) -> dict[str, Any]:

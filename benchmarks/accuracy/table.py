@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -55,8 +56,9 @@ def _compared(comparison: Mapping[str, Any]) -> list[str]:
     p = comparison.get("p")
     return [
         str(comparison["name"]),
-        _percent(comparison["agreement_percent"], digits=3),
-        _UNKNOWN if comparison["difference"] is None else f"{comparison['difference']:+.2f}",
+        # Rounded down: 100 must mean all of them.
+        f"{math.floor(comparison['agreement_percent'] * 1000) / 1000:.3f}",
+        _UNKNOWN if comparison["difference"] is None else _rounded(comparison["difference"], "+"),
         _interval(comparison["interval"], sign="+"),
         _UNKNOWN if p is None else f"{p:.2g}",
     ]
@@ -105,9 +107,13 @@ def _print(columns: Sequence[str], rows: Sequence[Sequence[str]], console: Conso
     console.print(table)
 
 
-def _percent(value: float | None, digits: int = 2) -> str:
-    return _UNKNOWN if value is None else f"{value:.{digits}f}"
+def _percent(value: float | None) -> str:
+    return _UNKNOWN if value is None else _rounded(value)
+
+
+def _rounded(value: float, sign: str = "") -> str:
+    return f"{round(value, 2) + 0.0:{sign}.2f}"  # no -0.00
 
 
 def _interval(bounds: Sequence[float] | None, sign: str = "") -> str:
-    return _UNKNOWN if bounds is None else f"{bounds[0]:{sign}.2f} .. {bounds[1]:{sign}.2f}"
+    return _UNKNOWN if bounds is None else " .. ".join(_rounded(bound, sign) for bound in bounds)

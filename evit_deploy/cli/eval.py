@@ -34,7 +34,9 @@ _WORST = 10
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="evit-eval")
 @click.argument("artifacts", nargs=-1, type=click.Path(), metavar="[ARTIFACT]...")
-@click.option("--data", type=click.Path(), metavar="FOLDER", help="The dataset. Required, but with --resume.")
+@click.option(
+    "--data", type=click.Path(), metavar="FOLDER", help="The dataset. Required, except with --resume."
+)
 @click.option("--layout", type=click.Choice(LAYOUTS), help="Where not given, seen from the structure.")
 @click.option("--split", metavar="NAME", help="Default: val; ade20k: validation.")
 @click.option("--classes", type=click.Path(), metavar="FILE", help="The classes' names in order, one a line.")

@@ -118,6 +118,16 @@ def test_an_open_size(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.parametrize(("field", "value"), [("channel_order", "BGR"), ("interpolation", "bilinear")])
+def test_preprocessing_that_we_do_not_do(tmp_path: Path, field: str, value: str) -> None:
+    path = save_graph(tmp_path / "g.onnx")
+    data = json.loads(manifest_path(path).read_text())
+    data["preprocessing"][field] = value
+    manifest_path(path).write_text(json.dumps(data))
+    with pytest.raises(UserError, match=f"asks for .*{value}.* bicubic and RGB only"), opened_artifact(path):
+        pass
+
+
 def test_no_file(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught, opened_artifact(tmp_path / "g.onnx"):
         pass
