@@ -121,17 +121,15 @@ def refuse_empty(dataset: Dataset) -> None:
 
 
 def files_below(folder: Path) -> list[Path]:
-    """Every file below a folder, sorted; links are followed, hidden files (`.DS_Store`) are nobody's data.
+    """Every file below a folder, sorted; links are followed, `.ipynb_checkpoints` and the like are not.
 
     Raises:
         UserError: a folder cannot be read.
     """
-    found = [
-        Path(above) / name
-        for above, _, names in os.walk(folder, followlinks=True, onerror=_refuse_folder)
-        for name in names
-        if not name.startswith(".")
-    ]
+    found = []
+    for above, folders, names in os.walk(folder, followlinks=True, onerror=_refuse_folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(above) / name for name in names if not name.startswith(".")]
     return sorted(found, key=lambda path: path.relative_to(folder).parts)
 
 

@@ -116,12 +116,13 @@ def evaluate_command(
       evit-eval --model b0 --weights checkpoint.pt --data my_images
     """
     from evit_deploy.benchmarks.accuracy.images import require_pillow
-    from evit_deploy.cli.eval_run import evaluate, opened, requested
 
     context = click.get_current_context()
     reporter = reporter_of(quiet, verbose)
-    require_pillow()
     _refuse_without_pictures(context, pictures)
+    require_pillow()
+    from evit_deploy.cli.eval_run import evaluate, opened, requested
+
     if resume is not None:
         refuse_beside_resume(context, _BESIDE_RESUME)
         request = requested(resume)

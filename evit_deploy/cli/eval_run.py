@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timezone
-from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import PIL
 
 import evit_deploy
 from evit_deploy.benchmarks.accuracy.dataset import Dataset, Item, listing_fingerprint, sample
@@ -26,13 +28,12 @@ from evit_deploy.benchmarks.accuracy.records import (
     refuse_changed,
 )
 from evit_deploy.benchmarks.accuracy.results import Evaluation, summarised
-from evit_deploy.benchmarks.accuracy.subject import Subject, opened_artifact
+from evit_deploy.benchmarks.accuracy.subject import Subject
 from evit_deploy.benchmarks.environment import machine_facts
 from evit_deploy.cli.common import Reporter
-from evit_deploy.cli.eval_request import EvalRequest, is_artifact, request_from_dict
-from evit_deploy.errors import Exit, SetupError, UserError
-from evit_deploy.runtimes import RuntimeOptions
-from evit_deploy.runtimes.options import refuse_unused
+from evit_deploy.cli.eval_models import opened_models, refuse_unused_options
+from evit_deploy.cli.eval_request import EvalRequest, request_from_dict
+from evit_deploy.errors import UserError
 
 _LINES = 20  # of progress where there is no terminal
 
@@ -64,8 +65,7 @@ class Opened:
 
 def tool() -> dict[str, str]:
     """This program and the packages besides the runtimes that figures depend on."""
-    packages = {name: metadata.version(name) for name in ("numpy", "pillow")}
-    return {"evit-deploy": evit_deploy.__version__, **packages}
+    return {"evit-deploy": evit_deploy.__version__, "numpy": np.__version__, "pillow": PIL.__version__}
 
 
 @contextmanager
@@ -76,15 +76,11 @@ def opened(request: EvalRequest, reporter: Reporter) -> Iterator[Opened]:
         UserError, SetupError: something is missing or does not fit.
     """
     classes = None if request.classes is None else read_class_list(Path(request.classes))
-    _refuse_unused_options(request)
+    refuse_unused_options(request)
     dataset = read_dataset(Path(request.data), request.layout, request.split, classes)
     items = sample(dataset.items, request.limit, request.seed)
     with ExitStack() as stack:
-        subjects = [stack.enter_context(_artifact(path, request)) for path in request.artifacts]
-        if request.model is not None:
-            subjects.append(_reference(request.model, request.weights, request.resolution, request, reporter))
-        reference = _against(request, subjects[0], reporter, stack)
-        found = Opened(request, dataset, items, *_told_apart(request, subjects, reference))
+        found = Opened(request, dataset, items, *opened_models(request, reporter, stack))
         refuse_misfits(dataset, found.models)
         yield found
 
@@ -126,7 +122,10 @@ def requested(resume: Path) -> EvalRequest:
         UserError: it is none.
     """
     header, _ = read_records(resume)
-    return request_from_dict(header["request"])
+    try:
+        return request_from_dict(header["request"])
+    except (KeyError, TypeError) as error:
+        raise UserError(f"--resume {resume}: its header is damaged ({error}); evaluate anew") from error
 
 
 def _go_on(path: Path) -> str:
@@ -158,73 +157,6 @@ def _done(resume: Path, opened: Opened) -> tuple[Record, ...]:
         raise changed(resume, f"this program ({header['tool']}, now {now['tool']})")
     refuse_changed(resume, records, opened.items)
     return records
-
-
-def _told_apart(
-    request: EvalRequest, subjects: Sequence[Subject], reference: Subject | None
-) -> tuple[tuple[Subject, ...], Subject | None]:
-    """Artifacts by their paths where two files have the same name: old/b1.onnx and new/b1.onnx."""
-    paths = {*request.artifacts, *([request.against] if request.against is not None else [])}
-    names = [Path(path).name for path in paths]
-    clash = {name for name in names if names.count(name) > 1}
-    given = [*request.artifacts, *[None] * (len(subjects) - len(request.artifacts))]
-    apart = [
-        replace(subject, name=path) if path is not None and subject.name in clash else subject
-        for subject, path in zip([*subjects, reference], [*given, request.against], strict=True)
-        if subject is not None
-    ]
-    return tuple(apart[: len(subjects)]), None if reference is None else apart[-1]
-
-
-def _artifact(path: str, request: EvalRequest) -> Any:
-    return opened_artifact(
-        Path(path),
-        interpreter=request.interpreter,
-        threads=request.threads,
-        options=RuntimeOptions(**(request.options or {})),
-    )
-
-
-def _refuse_unused_options(request: EvalRequest) -> None:
-    graphs = [*request.artifacts, *([request.against] if request.against else [])]
-    paths = [Path(path) for path in graphs if is_artifact(path)]
-    for path in request.artifacts:
-        if not is_artifact(path):
-            raise UserError(
-                f"{path}: not an artifact (.onnx or .tflite); a reference model is named with --model",
-                Exit.ARTIFACT_UNREADABLE,
-            )
-    if request.options:
-        refuse_unused(RuntimeOptions(**request.options), paths)
-
-
-def _against(request: EvalRequest, first: Subject, reporter: Reporter, stack: ExitStack) -> Subject | None:
-    if request.against is None:
-        return None
-    if is_artifact(request.against):
-        reference: Subject = stack.enter_context(_artifact(request.against, request))
-        return reference
-    size = request.resolution or first.size
-    return _reference(request.against, request.against_weights, size, request, reporter)
-
-
-def _reference(
-    name: str, weights: str, size: tuple[int, int] | None, request: EvalRequest, reporter: Reporter
-) -> Subject:
-    """A PyTorch model; torch is imported here and nowhere before."""
-    from importlib.util import find_spec
-
-    if find_spec("torch") is None:
-        raise SetupError(
-            f"the reference '{name}' needs torch: install it with \"pip install 'evit-deploy[export]'\"",
-            Exit.MISSING_EXTRA,
-        )
-    from evit_deploy.cli.reference_subject import reference_subject
-
-    subject, warning = reference_subject(name, weights, size, request.threads)
-    if warning is not None:
-        reporter.warn(warning)
-    return subject
 
 
 def _seldom(step: Callable[[str], None], total: int) -> Callable[[str], None]:

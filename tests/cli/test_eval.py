@@ -324,6 +324,27 @@ def test_refusals(
     assert (error_of(done), done.returncode, done.stdout) == (message, code, "")
 
 
+def test_weights_that_cannot_be_had_name_the_option_that_helps(
+    run_eval: RunEval, classifier: Path, colours: Path
+) -> None:
+    done = run_eval("c.onnx", "--data", "data", "--against", "b0", "-r", 64)
+    assert done.returncode == Exit.WEIGHTS_UNAVAILABLE
+    assert error_of(done).startswith("--against b0: ")
+    assert error_of(done).endswith("pass --against-weights PATH or --against-weights random")
+    done = run_eval("--model", "b0", "--data", "data")
+    assert done.returncode == Exit.WEIGHTS_UNAVAILABLE
+    assert error_of(done).endswith("pass --weights PATH or --weights random")
+
+
+def test_a_damaged_header(run_eval: RunEval, tmp_path: Path) -> None:
+    (tmp_path / RECORDS).write_text('{"kind": "evit-eval records", "schema": 1, "request": {}}\n')
+    done = run_eval("--resume", RECORDS)
+    assert (done.returncode, error_of(done)) == (
+        Exit.USAGE,
+        f"--resume {RECORDS}: its header is damaged ('resolution'); evaluate anew",
+    )
+
+
 def test_class_counts_that_differ(run_eval: RunEval, colours: Path, tmp_path: Path) -> None:
     save_graph(tmp_path / "c.onnx", num_classes=10)
     done = run_eval("c.onnx", "--data", "data")

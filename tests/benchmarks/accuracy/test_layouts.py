@@ -130,6 +130,7 @@ def test_files_of_imagenet_that_are_no_images_are_named(tmp_path: Path) -> None:
     imagenet_of_colours(tmp_path)
     (tmp_path / "0r" / "notes.txt").write_text("")
     (tmp_path / "0r" / ".DS_Store").write_text("")
+    save_image(tmp_path / "0r/.ipynb_checkpoints/0.png", RGB)
     (tmp_path / "3empty").mkdir()
     save_image(tmp_path / "loose.png", RGB)
     found = problems(tmp_path)
