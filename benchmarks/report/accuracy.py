@@ -105,7 +105,10 @@ def _from_json(path: Path, text: str) -> Mapping[str, Any]:
         raise UserError(f"{path}: not JSON ({error})", Exit.USAGE) from error
     if not isinstance(data, dict):
         raise UserError(f'{path}: expected an object like {{"NAME": 79.4}}', Exit.USAGE)
-    return _measured(data) if data.get("kind") == EVALUATION else data
+    try:
+        return _measured(data) if data.get("kind") == EVALUATION else data
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{path}: no result of evit-eval that can be read ({error})", Exit.USAGE) from error
 
 
 def _measured(evaluation: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -331,9 +331,6 @@ def test_weights_that_cannot_be_had_name_the_option_that_helps(
     assert done.returncode == Exit.WEIGHTS_UNAVAILABLE
     assert error_of(done).startswith("--against b0: ")
     assert error_of(done).endswith("pass --against-weights PATH or --against-weights random")
-    done = run_eval("--model", "b0", "--data", "data")
-    assert done.returncode == Exit.WEIGHTS_UNAVAILABLE
-    assert error_of(done).endswith("pass --weights PATH or --weights random")
 
 
 def test_a_damaged_header(run_eval: RunEval, tmp_path: Path) -> None:

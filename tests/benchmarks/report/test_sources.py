@@ -139,6 +139,9 @@ def test_results_of_evaluations_are_accuracy_files(tmp_path: Path) -> None:
     path = tmp_path / "r.json"
     path.write_text(json.dumps({"kind": "evaluation", "schema": 1, "models": models}))
     assert read_accuracies(path) == Accuracies({"a.onnx": 79.4, "s.tflite": 75.6})
+    path.write_text(json.dumps({"kind": "evaluation", "models": [{}]}))
+    with pytest.raises(UserError, match="no result of evit-eval that can be read"):
+        read_accuracies(path)
 
 
 def test_accuracy_files(tmp_path: Path) -> None:
