@@ -11,7 +11,7 @@ from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """Exit codes of `evit-export` and `evit-bench`; documented in docs/exit-codes.md."""
+    """Exit codes of `evit-export`, `evit-bench` and `evit-eval`; documented in docs/exit-codes.md."""
 
     OK = 0
     PARITY = 1  # the artifact differs from the reference; for a gate: regression
@@ -41,6 +41,7 @@ class Exit(IntEnum):
     BUSY = 33  # another benchmark holds the device's lock
     STORE = 34  # no store of results, a damaged one, or a newer program's
     PEERS = 37  # other engines' packages cannot be set up, or a converter of theirs fails
+    DATASET = 40  # no dataset of a known layout, nothing in it to use, or not one for the model
     INTERRUPTED = 130
 
 

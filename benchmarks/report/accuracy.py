@@ -6,6 +6,8 @@ A file of the user's names artifacts or models:
     CSV    artifact,accuracy
            efficientvit-b1,79.4
 
+or is a result of `evit-eval`, whose artifacts have the accuracy that was measured.
+
 Published are the authors' figures (arXiv 2205.14756 and its repository), percent: top-1 on ImageNet-1k, mIoU
 on Cityscapes and ADE20K, at the resolution named. They are of the trained model, whatever weights an artifact
 has.
@@ -22,6 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from evit_deploy.benchmarks.accuracy.results import KIND as EVALUATION
 from evit_deploy.benchmarks.results import Subject
 from evit_deploy.errors import Exit, UserError
 
@@ -102,7 +105,21 @@ def _from_json(path: Path, text: str) -> Mapping[str, Any]:
         raise UserError(f"{path}: not JSON ({error})", Exit.USAGE) from error
     if not isinstance(data, dict):
         raise UserError(f'{path}: expected an object like {{"NAME": 79.4}}', Exit.USAGE)
-    return data
+    try:
+        return _measured(data) if data.get("kind") == EVALUATION else data
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{path}: no result of evit-eval that can be read ({error})", Exit.USAGE) from error
+
+
+def _measured(evaluation: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Of a result of `evit-eval`: its artifacts' top-1 or mIoU, by the name of the file."""
+    figures = {m["identity"]["file"]: m["metrics"] for m in evaluation["models"] if "file" in m["identity"]}
+    found = {name: _figure(metrics) for name, metrics in figures.items()}
+    return {name: percent for name, percent in found.items() if percent is not None}
+
+
+def _figure(metrics: Mapping[str, Any]) -> Any:
+    return metrics.get("top1_percent", metrics.get("miou_percent"))
 
 
 def _from_csv(path: Path, text: str) -> Mapping[str, Any]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,21 @@ def test_another_network_or_size_has_no_published_accuracy() -> None:
     assert NONE_GIVEN.of(subject(model="mine")) is None
     assert NONE_GIVEN.of(subject(inputs=[{"layout": "NCHW", "shape": [1, 3, 96, 96]}])) is None
     assert NONE_GIVEN.of(Subject("a.onnx", "a.onnx", "onnx", "", 1, None)) is None
+
+
+def test_results_of_evaluations_are_accuracy_files(tmp_path: Path) -> None:
+    models = [
+        {"identity": {"file": "a.onnx"}, "metrics": {"top1_percent": 79.4}},
+        {"identity": {"file": "s.tflite"}, "metrics": {"miou_percent": 75.6}},
+        {"identity": {"file": "none.onnx"}, "metrics": {"miou_percent": None}},
+        {"identity": {"model": "efficientvit-b1"}, "metrics": {"top1_percent": 80.0}},
+    ]
+    path = tmp_path / "r.json"
+    path.write_text(json.dumps({"kind": "evaluation", "schema": 1, "models": models}))
+    assert read_accuracies(path) == Accuracies({"a.onnx": 79.4, "s.tflite": 75.6})
+    path.write_text(json.dumps({"kind": "evaluation", "models": [{}]}))
+    with pytest.raises(UserError, match="no result of evit-eval that can be read"):
+        read_accuracies(path)
 
 
 def test_accuracy_files(tmp_path: Path) -> None:

@@ -1,0 +1,76 @@
+"""A PyTorch reference as a subject of `evit-eval`: a published model with its weights. Imports torch."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from evit_deploy.benchmarks.accuracy.subject import Array, Subject
+from evit_deploy.models import create_model
+from evit_deploy.models.weights import LoadedWeights, resolve_weights
+from evit_deploy.models.zoo import IMAGENET_MEAN, IMAGENET_STD, ModelSpec, check_resolution, find_model
+from evit_deploy.photographs import normalise
+
+
+def reference_subject(
+    name: str, weights: str, resolution: tuple[int, int] | None, threads: int
+) -> tuple[Subject, str | None]:
+    """The reference, float32 on the CPU, and a warning about its weights or `None`.
+
+    Args:
+        name: of a published model.
+        weights: "pretrained", "random", "auto" or a checkpoint's path.
+        resolution: (height, width) of the input; `None` for the published one.
+        threads: of torch.
+
+    Raises:
+        UserError: no such model, a resolution that it cannot take, weights that do not fit.
+        SetupError: pretrained weights that cannot be had.
+    """
+    spec = find_model(name)
+    height, width = size = resolution or spec.resolution
+    check_resolution(spec, height, width)
+    loaded = resolve_weights(spec, weights, resolution=size)
+    torch.set_num_threads(threads)
+    subject = Subject(
+        name=f"{spec.short_name} (PyTorch)",
+        task=spec.task,
+        num_classes=loaded.num_classes,
+        size=size,
+        crop=spec.crop,
+        identity=_identity(spec, loaded, size),
+        scores=_Scores(spec, loaded),
+    )
+    return subject, loaded.warning
+
+
+class _Scores:
+    """(H, W, 3) pixels -> logits (C,) or (C, H/8, W/8), float32."""
+
+    def __init__(self, spec: ModelSpec, loaded: LoadedWeights) -> None:
+        self._model = create_model(spec.name, weights=loaded.state_dict)
+
+    def __call__(self, pixels: NDArray[np.uint8]) -> Array:
+        values = normalise(pixels, IMAGENET_MEAN, IMAGENET_STD)  # (H, W, 3)
+        image = torch.from_numpy(values).permute(2, 0, 1)[None].contiguous()  # (1, 3, H, W)
+        with torch.inference_mode():
+            logits: Array = self._model(image)[0].numpy()
+        return logits
+
+
+def _identity(spec: ModelSpec, loaded: LoadedWeights, size: tuple[int, int]) -> dict[str, object]:
+    origin = loaded.provenance
+    return {
+        "kind": "reference",
+        "model": spec.name,
+        "dataset": spec.dataset,
+        "weights": {
+            "source": origin.source,
+            "origin": origin.origin,
+            "sha256": origin.sha256,
+            "seed": origin.seed,
+        },
+        "resolution": list(size),
+        "runtime": {"name": "torch", "version": str(torch.__version__)},
+    }
