@@ -90,8 +90,9 @@ def measure_peers(
     say: Say,
     *,
     wait: bool = True,
+    counted: bool = True,
 ) -> list[Entry]:
-    """All of one model's contestants.
+    """All of one model's contestants; `counted` on the emulated core as well.
 
     Raises:
         SetupError: another benchmark measures here, and we may not wait.
@@ -101,7 +102,8 @@ def measure_peers(
         right = [entry for entry in entries if entry.verdict.right]
         hosts.lock(say, wait=wait)
         _time(right, hosts, plan, say)
-    _count([entry for entry in right if entry.verdict.right], environment, plan, say)
+    if counted:
+        _count([entry for entry in right if entry.verdict.right], environment, plan, say)
     return entries
 
 

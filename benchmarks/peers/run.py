@@ -61,6 +61,7 @@ def compare_peers(
     say: Say,
     *,
     command: str,
+    counted: bool = True,
     operators: bool = True,
     wait: bool = True,
 ) -> PeersResult:
@@ -73,7 +74,8 @@ def compare_peers(
         plan: how to measure.
         say: is told each step.
         command: what was typed.
-        operators: also by kind of operator.
+        counted: also on the emulated core.
+        operators: also by kind of operator; of what is counted.
         wait: for whoever else measures on this machine.
 
     Raises:
@@ -83,8 +85,8 @@ def compare_peers(
     for one in wanted:
         graphs = export_graphs(one.model, one.resolution, folder, say)
         found = contestants(graphs, environment, say)
-        entries = measure_peers(found, environment, plan, say, wait=wait)
-        kinds = _kinds(entries, plan.core, environment, say) if operators else ()
+        entries = measure_peers(found, environment, plan, say, wait=wait, counted=counted)
+        kinds = _kinds(entries, plan.core, environment, say) if counted and operators else ()
         manifest = graphs[0].manifest
         rows = tuple(row_of(entry) for entry in entries)
         models.append(ModelResult(manifest.model, one.resolution, manifest.graph.macs, rows, kinds))

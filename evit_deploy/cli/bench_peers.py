@@ -22,6 +22,7 @@ DEFAULT = ("efficientvit-b1@224", "efficientvit-seg-b1-cityscapes@512x1024")
 @click.argument("models", nargs=-1, metavar="[MODEL@SIZE]...")
 @click.option("--launches", type=click.IntRange(1), default=5, show_default=True, help="Rounds of wall time.")
 @click.option("--core", default="cortex-a76", show_default=True, help="The emulated one.")
+@click.option("--no-count", is_flag=True, help="Wall time only: nothing is run on an emulated core.")
 @click.option("--no-operators", is_flag=True, help="Leave out the costs by kind of operator.")
 @click.option(
     "-o",
@@ -40,6 +41,7 @@ def peers(
     models: tuple[str, ...],
     launches: int,
     core: str,
+    no_count: bool,
     no_operators: bool,
     output: Path,
     markdown: Path | None,
@@ -70,6 +72,7 @@ def peers(
         result = compare_peers(
             *(wanted, output, environment, plan, step),
             command=command,
+            counted=not no_count,
             operators=not no_operators,
             wait=not no_wait,
         )
