@@ -34,6 +34,9 @@ from evit_deploy.exporters.formats import FORMATS, Format
 from evit_deploy.exporters.formulations.choose import Chooser, replaced_whole, with_choices
 from evit_deploy.exporters.formulations.costs import load_table
 from evit_deploy.exporters.options import ExportOptions, artifact_name
+from evit_deploy.exporters.precision.calibration import Calibration
+from evit_deploy.exporters.precision.quantization import calibration_inputs, quantization_record
+from evit_deploy.exporters.precision.schemes import SCHEMES
 from evit_deploy.exporters.rewrites import PIPELINES, Rewrite, apply_rewrites
 from evit_deploy.exporters.rewrites.bicubic_upsample import BILINEAR_NAME, rewrite_bilinear
 from evit_deploy.exporters.rewrites.softmax_attention import NAME as SOFTMAX_NAME
@@ -65,6 +68,7 @@ class ExportJob:
     pipeline: tuple[Rewrite, ...] | None = None  # the format's own, with formulations chosen for the target
     tables: Path | None = None  # of the user's own costs, looked at before the shipped ones
     formats: Mapping[str, Format] = field(default_factory=lambda: FORMATS)
+    calibration: Calibration | None = None  # for precisions that take ranges from images
     label: str = ""  # at the end of the artifact's name, for exports that are not ours
 
     @property
@@ -120,13 +124,20 @@ def export(
         rewritten, fired, formulations = rewritten_model(job, reference_module, example)
         graph = staged / job.path.name
         manifest = _convert(job, rewritten, example, reference, fired, formulations, graph)
+        if (quantize := SCHEMES[job.options.precision].quantize) is not None:
+            step("verify in float32")
+            _require_float32(job, graph, reference_module, reference, manifest)
+            step("quantise")
+            assert job.calibration is not None
+            inputs = calibration_inputs(job.calibration, job.options)
+            graph.write_bytes(quantize(graph.read_bytes(), inputs))
         step("verify")
         report = verify_graph(
             graph, reference, precision=job.options.precision, class_axis=class_axis(manifest.outputs[0])
         )
         manifest = replace(manifest, graph=_facts(job, graph), parity=report.as_dict())
         _write_companions(job, graph, manifest, reference)
-        wrong = diagnose(graph, reference_module, reference, report, replaced_whole(manifest.formulations))
+        wrong = wrong_with(job, graph, reference_module, reference, report, manifest)
         if wrong is not None:
             _refuse(job, graph, wrong)
         companions = (check_path(graph), *((samples_path(graph),) if job.keep_samples else ()))
@@ -135,7 +146,19 @@ def export(
 
 
 def reference_of(job: ExportJob) -> Deployable:
-    """What the export is verified against: the published model with its weights, between the ends asked for.
+    """What the export is verified against: the published model, its weights as the precision stores them.
+
+    Raises:
+        ParityError: the precision cannot hold the weights.
+    """
+    module = published_of(job)
+    if (prepare := SCHEMES[job.options.precision].prepare) is not None:
+        prepare(module)
+    return module
+
+
+def published_of(job: ExportJob) -> Deployable:
+    """The published model with its own weights, between the ends asked for.
 
     Bilinear upsampling and softmax attention are asked for by name and make another network, so they are in
     the reference too.
@@ -167,9 +190,33 @@ def rewritten_model(
 
 def reference_values(job: ExportJob) -> Reference:
     """What a graph is compared with, computed for it alone."""
+    return in_layout(shared_values(job), job.options)
+
+
+def shared_values(job: ExportJob) -> Reference:
+    """The same in the layout that all formats share."""
     options = shared_options(job.options)
-    shared = shared_reference(reference_of(replace(job, options=options)), options)
-    return in_layout(shared, job.options)
+    shared = replace(job, options=options)
+    rounds = SCHEMES[options.precision].prepare is not None
+    return shared_reference(reference_of(shared), options, published_of(shared) if rounds else None)
+
+
+def wrong_with(
+    job: ExportJob,
+    graph: Path,
+    module: nn.Module,
+    reference: Reference,
+    report: ParityReport,
+    manifest: Manifest,
+) -> str | None:
+    """What is wrong with a graph; `None` where it is in tolerance.
+
+    A graph in integers has no tensor that equals a module's output, so no module is named.
+    """
+    if SCHEMES[job.options.precision].quantize is None:
+        return diagnose(graph, module, reference, report, replaced_whole(manifest.formulations))
+    worst = report.worst
+    return None if report.passed else f"{worst.failure} on '{worst.sample}' in {report.runtime}"
 
 
 def class_axis(output: TensorSpec) -> int:
@@ -197,8 +244,21 @@ def _convert(
     result = TensorSpec(name, (*batch, *output.shape[1:]), layout, result_type)
     manifest = _manifest(job, (image,), (result,), fired, formulations)
     content = job.formats[job.options.format].convert(rewritten, example, job.options, name, manifest)
-    graph.write_bytes(content)
+    pack = SCHEMES[job.options.precision].pack.get(job.options.format)
+    graph.write_bytes(content if pack is None else pack(content))
     return manifest
+
+
+def _require_float32(
+    job: ExportJob, graph: Path, module: nn.Module, reference: Reference, manifest: Manifest
+) -> None:
+    """Refuse a graph that is wrong before it is quantised, when it can still be told by 100 dB."""
+    report = verify_graph(graph, reference, precision="fp32", class_axis=class_axis(manifest.outputs[0]))
+    wrong = diagnose(graph, module, reference, report, replaced_whole(manifest.formulations))
+    if wrong is not None:
+        manifest = replace(manifest, graph=_facts(job, graph), parity=report.as_dict())
+        _write_companions(job, graph, manifest, reference)
+        _refuse(job, graph, f"before quantisation, {wrong}")
 
 
 def _manifest(
@@ -224,7 +284,7 @@ def _manifest(
         outputs=outputs,
         preprocessing=Preprocessing(IMAGENET_MEAN, IMAGENET_STD, job.spec.crop, options.preprocess),
         precision=options.precision,
-        rewrites=fired,
+        rewrites=(*SCHEMES[options.precision].rewrites, *fired),
         options={
             "resolution": list(options.resolution),
             "layout": options.layout,
@@ -237,9 +297,10 @@ def _manifest(
         },
         weights=job.weights.provenance,
         graph=GraphFacts("", 0, {}, 0, 0),
-        tools=tool_versions(options.format),
+        tools=tool_versions(options.format, options.precision),
         parity={},
         formulations=formulations,
+        quantization=quantization_record(options, job.calibration),
     )
 
 
