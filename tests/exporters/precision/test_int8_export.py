@@ -29,41 +29,29 @@ FLOAT32, INT8 = 0, 9  # of the format's TensorType
 WEIGHT = 1  # the input of each of OPERATORS that holds it
 
 
-def int8_job(
-    job_for: Jobs, model: str = "b0", size: tuple[int, int] = (64, 64), **options: object
-) -> ExportJob:
-    job = job_for(model, "tflite", size, precision="int8", **options)
-    return replace(job, calibration=shipped_calibration())
-
-
-@pytest.fixture(scope="module")
-def made(job_for: Jobs) -> Exported:
-    return export(int8_job(job_for))
-
-
-def test_it_is_close_on_photographs_and_finite_elsewhere(made: Exported) -> None:
-    samples = made.manifest.parity["samples"]
-    assert made.manifest.parity["passed"]
+def test_it_is_close_on_photographs_and_finite_elsewhere(made_int8: Exported) -> None:
+    samples = made_int8.manifest.parity["samples"]
+    assert made_int8.manifest.parity["passed"]
     assert samples["photo-china"]["sqnr_db"] > 28
     assert samples["large"]["finite"]
     assert samples["large"]["judged"] is False
-    assert made.report.worst.sample.startswith("photo-")
+    assert made_int8.report.worst.sample.startswith("photo-")
 
 
-def test_xnnpack_takes_it_in_one_partition(made: Exported) -> None:
-    delegation = delegation_of(made.path)
+def test_xnnpack_takes_it_in_one_partition(made_int8: Exported) -> None:
+    delegation = delegation_of(made_int8.path)
     assert (delegation.partitions, delegation.left) == (1, ())
 
 
-def test_the_manifest_says_how_and_on_what(made: Exported) -> None:
-    manifest = read_manifest(made.path)
+def test_the_manifest_says_how_and_on_what(made_int8: Exported) -> None:
+    manifest = read_manifest(made_int8.path)
     assert manifest is not None
     assert manifest.precision == "int8"
-    assert made.path.name == "efficientvit_b0-r64-int8-random.tflite"
+    assert made_int8.path.name == "efficientvit_b0-r64-int8-random.tflite"
     assert manifest.quantization["operators"] == list(OPERATORS)
     assert manifest.quantization["calibration"] == shipped_calibration().as_dict()
     assert "ai-edge-quantizer" in manifest.tools
-    content = embedded(made.path.read_bytes())
+    content = embedded(made_int8.path.read_bytes())
     assert content is not None
     assert shipped_calibration().sha256.encode() in content
 
@@ -80,8 +68,8 @@ def operators(path: Path) -> list[tuple[str, list[tuple[int, object]]]]:
     return [(names[codes[o.opcodeIndex]], [tensors[i] for i in o.inputs if i >= 0]) for o in graph.operators]
 
 
-def test_convolutions_are_int8_and_nothing_else_is(made: Exported) -> None:
-    found = operators(made.path)
+def test_convolutions_are_int8_and_nothing_else_is(made_int8: Exported) -> None:
+    found = operators(made_int8.path)
     assert {name for name, _ in found} >= {"CONV_2D", "DEPTHWISE_CONV_2D", "BATCH_MATMUL", "HARD_SWISH"}
     for name, inputs in found:
         kinds = [kind for kind, _ in inputs]
@@ -94,14 +82,14 @@ def test_convolutions_are_int8_and_nothing_else_is(made: Exported) -> None:
             assert INT8 not in kinds, name
 
 
-def test_two_exports_have_the_same_bytes(made: Exported, job_for: Jobs) -> None:
-    second = export(int8_job(job_for))
-    assert second.path.read_bytes() == made.path.read_bytes()
-    assert second.manifest == made.manifest
+def test_two_exports_have_the_same_bytes(made_int8: Exported, int8_job: Jobs) -> None:
+    second = export(int8_job())
+    assert second.path.read_bytes() == made_int8.path.read_bytes()
+    assert second.manifest == made_int8.manifest
 
 
-def test_it_can_be_verified_again(made: Exported) -> None:
-    outcome = verify_artifact(made.path, weights=None, interpreter="auto", step=lambda _: None)
+def test_it_can_be_verified_again(made_int8: Exported) -> None:
+    outcome = verify_artifact(made_int8.path, weights=None, interpreter="auto", step=lambda _: None)
     assert outcome.wrong is None
 
 
@@ -112,23 +100,21 @@ def _one_percent(model: nn.Module, _: InputShapes) -> int:
     return 1
 
 
-def test_a_wrong_graph_is_refused_before_it_is_quantised(job_for: Jobs, tmp_path: Path) -> None:
+def test_a_wrong_graph_is_refused_before_it_is_quantised(int8_job: Jobs, tmp_path: Path) -> None:
     """After that, one per cent would drown."""
     pipeline = (*PIPELINES["tflite"], Rewrite("wrong", _one_percent))
-    job = replace(int8_job(job_for), output=tmp_path / "out", pipeline=pipeline)
+    job = replace(int8_job(), output=tmp_path / "out", pipeline=pipeline)
     layer = "backbone.stages.0.op_list.0.main.inverted_conv"
     with pytest.raises(ParityError, match=rf"before quantisation, .* differs is '{layer}' "):
         export(job)
     assert os.listdir(tmp_path) == []
 
 
-def test_ranges_that_do_not_fit_are_refused(job_for: Jobs, tmp_path: Path) -> None:
+def test_ranges_that_do_not_fit_are_refused(int8_job: Jobs, tmp_path: Path) -> None:
     """Calibrated on a black image only, pixels in the graph: photographs are cut off at what black gives."""
     images = tmp_path / "black.npz"
     np.savez(images, black=np.zeros((64, 64, 3), np.uint8))
-    job = replace(
-        int8_job(job_for, preprocess=True), calibration=read_calibration(images), output=tmp_path / "out"
-    )
+    job = replace(int8_job(preprocess=True), calibration=read_calibration(images), output=tmp_path / "out")
     with pytest.raises(
         ParityError, match=r"SQNR is .* dB, at least 20.0 dB is required on 'photo-"
     ) as caught:
@@ -143,8 +129,8 @@ def test_the_quantizers_own_failure_is_one_line() -> None:
     assert caught.value.code == Exit.CONVERSION
 
 
-def test_segmentation_in_one_partition(job_for: Jobs) -> None:
-    job = int8_job(job_for, "seg-b0-cityscapes", (64, 128))
+def test_segmentation_in_one_partition(int8_job: Jobs) -> None:
+    job = int8_job("seg-b0-cityscapes", (64, 128))
     segmented = export(job)
     assert segmented.manifest.graph.delegate_partitions == 1
     assert segmented.report.worst.comparison.sqnr_db > 20
