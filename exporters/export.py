@@ -125,12 +125,9 @@ def export(
         graph = staged / job.path.name
         manifest = _convert(job, rewritten, example, reference, fired, formulations, graph)
         if (quantize := SCHEMES[job.options.precision].quantize) is not None:
-            step("verify in float32")
+            step("verify in float32, quantise")
             _require_float32(job, graph, reference_module, reference, manifest)
-            step("quantise")
-            assert job.calibration is not None
-            inputs = calibration_inputs(job.calibration, job.options)
-            graph.write_bytes(quantize(graph.read_bytes(), inputs))
+            graph.write_bytes(quantize(graph.read_bytes(), calibration_inputs(job.calibration, job.options)))
         step("verify")
         report = verify_graph(
             graph, reference, precision=job.options.precision, class_axis=class_axis(manifest.outputs[0])

@@ -41,4 +41,5 @@ def _narrow(tensor: onnx.TensorProto) -> onnx.NodeProto | None:
         return None
     name, stored = tensor.name, f"{tensor.name}/float16"
     tensor.CopyFrom(numpy_helper.from_array(narrow, stored))
-    return helper.make_node("Cast", [stored], [name], name=f"{name}/Cast", to=TensorProto.FLOAT)
+    node = f"{name.removeprefix('model.')}/Cast"  # named after its module, as every node
+    return helper.make_node("Cast", [stored], [name], name=node, to=TensorProto.FLOAT)

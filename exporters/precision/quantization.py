@@ -13,8 +13,9 @@ from evit_deploy.exporters.precision.schemes import SCHEMES
 from evit_deploy.exporters.samples import as_input
 
 
-def calibration_inputs(calibration: Calibration, options: ExportOptions) -> Iterator[NDArray[Any]]:
-    """What the graph is calibrated on, each as its input."""
+def calibration_inputs(calibration: Calibration | None, options: ExportOptions) -> Iterator[NDArray[Any]]:
+    """What the graph is calibrated on, each as its input; a job of such a precision has a calibration."""
+    assert calibration is not None
     for pixels in calibration.pixels(*options.resolution):
         yield as_input(pixels, options).numpy()
 
