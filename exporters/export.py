@@ -113,6 +113,7 @@ def export(
         EvitError: the converter failed.
         UserError: the output folder cannot be written to, or samples are asked for of a class map.
     """
+    scheme = SCHEMES[job.options.precision]
     with staging_folder(work_in or job.output) as staged:
         step("reference")
         reference_module = reference_of(job)
@@ -124,13 +125,17 @@ def export(
         rewritten, fired, formulations = rewritten_model(job, reference_module, example)
         graph = staged / job.path.name
         manifest = _convert(job, rewritten, example, reference, fired, formulations, graph)
-        if (quantize := SCHEMES[job.options.precision].quantize) is not None:
-            step("verify in float32, quantise")
-            _require_float32(job, graph, reference_module, reference, manifest)
-            graph.write_bytes(quantize(graph.read_bytes(), calibration_inputs(job.calibration, job.options)))
+        if (first := scheme.first) is not None:
+            step("verify in float32")
+            _require_first(job, first, graph, reference_module, reference, manifest)
+            graph.write_bytes(_finished(job, graph.read_bytes()))
         step("verify")
         report = verify_graph(
-            graph, reference, precision=job.options.precision, class_axis=class_axis(manifest.outputs[0])
+            graph,
+            reference,
+            precision=job.options.precision,
+            class_axis=class_axis(manifest.outputs[0]),
+            options=scheme.runtime,
         )
         manifest = replace(manifest, graph=_facts(job, graph), parity=report.as_dict())
         _write_companions(job, graph, manifest, reference)
@@ -208,9 +213,9 @@ def wrong_with(
 ) -> str | None:
     """What is wrong with a graph; `None` where it is in tolerance.
 
-    A graph in integers has no tensor that equals a module's output, so no module is named.
+    One in integers or in float16 has no tensor that equals a module's output, so no module is named.
     """
-    if SCHEMES[job.options.precision].quantize is None:
+    if SCHEMES[job.options.precision].first is None:
         return diagnose(graph, module, reference, report, replaced_whole(manifest.formulations))
     worst = report.worst
     return None if report.passed else f"{worst.failure} on '{worst.sample}' in {report.runtime}"
@@ -246,16 +251,25 @@ def _convert(
     return manifest
 
 
-def _require_float32(
-    job: ExportJob, graph: Path, module: nn.Module, reference: Reference, manifest: Manifest
+def _require_first(
+    job: ExportJob, first: str, graph: Path, module: nn.Module, reference: Reference, manifest: Manifest
 ) -> None:
-    """Refuse a graph that is wrong before it is quantised, when it can still be told by 100 dB."""
-    report = verify_graph(graph, reference, precision="fp32", class_axis=class_axis(manifest.outputs[0]))
+    """Refuse a graph that is wrong while it still computes in float32, and can be told by 100 dB."""
+    report = verify_graph(graph, reference, precision=first, class_axis=class_axis(manifest.outputs[0]))
     wrong = diagnose(graph, module, reference, report, replaced_whole(manifest.formulations))
     if wrong is not None:
         manifest = replace(manifest, graph=_facts(job, graph), parity=report.as_dict())
         _write_companions(job, graph, manifest, reference)
-        _refuse(job, graph, f"before quantisation, {wrong}")
+        _refuse(job, graph, f"in float32, {wrong}")
+
+
+def _finished(job: ExportJob, content: bytes) -> bytes:
+    """The file as it computes in its precision."""
+    scheme = SCHEMES[job.options.precision]
+    if scheme.quantize is not None:
+        return scheme.quantize(content, calibration_inputs(job.calibration, job.options))
+    assert scheme.finish is not None
+    return scheme.finish(content)
 
 
 def _manifest(

@@ -12,6 +12,7 @@ from evit_deploy.models.zoo import SEGMENTATION, ModelSpec, check_resolution
 PRECISIONS: Mapping[str, tuple[str, ...]] = {
     "fp32": ("onnx", "tflite"),
     "fp16-weights": ("onnx", "tflite"),
+    "fp16": ("tflite",),
     "int8": ("tflite",),
 }
 HEADS = ("logits", "upsample", "argmax")
@@ -63,6 +64,12 @@ class ExportOptions:
             raise UserError(
                 f"--precision {self.precision} is for --format {', '.join(PRECISIONS[self.precision])}; got "
                 f"{self.format}",
+                Exit.USAGE,
+            )
+        if self.precision == "fp16" and spec.task == SEGMENTATION:
+            raise UserError(
+                "--precision fp16 is for classification: in float16 XNNPACK does not take the upsampling's "
+                f"product with a constant, and {spec.name} would not load; use fp16-weights or int8",
                 Exit.USAGE,
             )
         if self.dynamic_batch and self.format != "onnx":

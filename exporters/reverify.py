@@ -11,6 +11,7 @@ from evit_deploy.artifact import Manifest, TensorSpec, manifest_path, read_manif
 from evit_deploy.errors import Exit, UserError
 from evit_deploy.exporters.export import ExportJob, class_axis, reference_of, reference_values, wrong_with
 from evit_deploy.exporters.options import ExportOptions
+from evit_deploy.exporters.precision.schemes import SCHEMES
 from evit_deploy.exporters.verify import ParityReport, verify_graph
 from evit_deploy.models.weights import LoadedWeights, resolve_weights
 from evit_deploy.models.zoo import find_model
@@ -68,6 +69,7 @@ def verify_artifact(
         precision=manifest.precision,
         class_axis=class_axis(manifest.outputs[0]),
         interpreter=interpreter,
+        options=SCHEMES[manifest.precision].runtime,
     )
     return Outcome(path, report, wrong_with(job, path, module, reference, report, manifest))
 

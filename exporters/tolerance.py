@@ -22,6 +22,15 @@ float64, so that a network that float16 does not suit is refused:
     - Demanded is 40 dB, 15 dB below the lowest. Weights that float16 does not suit give less: those below
       2^-14 lose a bit for every halving; those beyond 65504 are refused before.
 
+fp16: the file is held to fp16-weights' bounds in float32 first, then run with float16 forced.
+    - Every tensor is rounded to 11 bits, 74.4 dB below it, and some 150 in a row add up to 53 dB. Measured on
+      x86-64, whose kernels add up in float32: 51.7 (B1, white) to 60 dB. On a Cortex-A76, where sums are
+      float16, too: 45.8 dB (B1 at 224), 41.6 dB (B0 at 64).
+    - Demanded are 35 dB: an attention that vanishes or overflows gives NaN or a few dB. Worst element: 0.2 of
+      the output's rms, at 35 dB some eleven times the noise's.
+    - "large" is not judged and may overflow: its inputs are up to 4e4 and float16 ends at 65504, so the first
+      convolution does.
+
 int8: two checks. The float32 file that is quantised is held to fp32's bounds first, so that a wrong graph is
 refused as ever. What quantisation then does to it is bounded on photographs, the only inputs here of the kind
 that the ranges are for; elsewhere ("large" leaves them by far) the output has to be finite.
@@ -49,7 +58,8 @@ class Tolerance:
     """Bounds on a `Comparison`. `below_floor_db` is counted from the measured noise floor.
 
     `rounding_db` bounds the reference with rounded weights against the published one. `judged`: what the
-    names of the samples that are compared begin with; of the others the output has to be finite.
+    names of the samples that are compared begin with; of the others the output has to be finite, where
+    `finite_elsewhere`.
     """
 
     sqnr_db: float
@@ -57,7 +67,8 @@ class Tolerance:
     max_rel_rms: float
     agreement: float
     rounding_db: float = 0.0
-    judged: str = ""
+    judged: tuple[str, ...] = ("",)
+    finite_elsewhere: bool = True
 
 
 TOLERANCES: dict[str, Tolerance] = {
@@ -65,7 +76,18 @@ TOLERANCES: dict[str, Tolerance] = {
     "fp16-weights": Tolerance(
         sqnr_db=100.0, below_floor_db=20.0, max_rel_rms=1e-4, agreement=0.999, rounding_db=40.0
     ),
-    "int8": Tolerance(sqnr_db=20.0, below_floor_db=20.0, max_rel_rms=1.0, agreement=0.8, judged=PHOTOGRAPHS),
+    "fp16": Tolerance(
+        sqnr_db=35.0,
+        below_floor_db=20.0,
+        max_rel_rms=0.2,
+        agreement=0.95,
+        rounding_db=40.0,
+        judged=("noise", "zeros", "negative", "black", "white", PHOTOGRAPHS),
+        finite_elsewhere=False,
+    ),
+    "int8": Tolerance(
+        sqnr_db=20.0, below_floor_db=20.0, max_rel_rms=1.0, agreement=0.8, judged=(PHOTOGRAPHS,)
+    ),
 }
 
 
@@ -83,9 +105,10 @@ def failure(
         sample: the name of the input.
         classes: the output holds class indices, for which only agreement means something.
     """
-    if not comparison.finite:
+    judged = sample.startswith(tolerance.judged)
+    if not comparison.finite and (judged or tolerance.finite_elsewhere):
         return "the output has NaN or infinity in it"
-    if not sample.startswith(tolerance.judged):
+    if not judged:
         return None
     if classes:
         if comparison.agreement < tolerance.agreement:

@@ -11,6 +11,7 @@ import math
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,9 +22,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from evit_deploy.exporters.quiet import captured_output
 from evit_deploy.exporters.tolerance import TOLERANCES, failure, rounding_failure
 from evit_deploy.parity import Comparison, compare_outputs
-from evit_deploy.runtimes import AUTO, open_runner
+from evit_deploy.runtimes import AUTO, DEFAULTS, RuntimeOptions, open_runner
 
 Array = NDArray[Any]
 # Inputs that the reference runs on side by side: each has its activations in float64.
@@ -166,6 +168,7 @@ def verify_graph(
     precision: str,
     class_axis: int,
     interpreter: str = AUTO,
+    options: RuntimeOptions = DEFAULTS,
 ) -> ParityReport:
     """Run a graph file on every sample of the reference and compare.
 
@@ -174,6 +177,7 @@ def verify_graph(
         precision: a key of `TOLERANCES`.
         class_axis: of the logits.
         interpreter: which TFLite interpreter; see `open_runner`.
+        options: of the runtime.
 
     Raises:
         UserError, SetupError: as `open_runner`.
@@ -181,7 +185,9 @@ def verify_graph(
     tolerance = TOLERANCES[precision]
     classes = reference.gives_classes
     checks = []
-    with open_runner(graph, interpreter=interpreter) as runner:
+    # LiteRT's newer interface, which float16 needs, tells stderr all that it looks for.
+    quiet = captured_output() if options.fp16 else nullcontext()
+    with quiet, open_runner(graph, interpreter=interpreter, options=options) as runner:
         for name, sample in reference.samples.items():
             (output,) = runner.run({runner.inputs[0].name: sample.numpy()}).values()
             comparison = compare_outputs(

@@ -94,10 +94,10 @@ keep_samples_option = click.option(
 @click.option(
     "-p",
     "--precision",
-    type=click.Choice(["fp32", "fp16-weights", "int8"]),
+    type=click.Choice(["fp32", "fp16-weights", "fp16", "int8"]),
     default="fp32",
     show_default=True,
-    help="fp16-weights: half the file, computed in float32. int8: convolutions in int8 (TFLite).",
+    help="fp16-weights: half the file, computed in float32. TFLite: fp16, and int8 convolutions.",
 )
 @click.option(
     "--calibration",

@@ -105,7 +105,7 @@ def test_a_wrong_graph_is_refused_before_it_is_quantised(int8_job: Jobs, tmp_pat
     pipeline = (*PIPELINES["tflite"], Rewrite("wrong", _one_percent))
     job = replace(int8_job(), output=tmp_path / "out", pipeline=pipeline)
     layer = "backbone.stages.0.op_list.0.main.inverted_conv"
-    with pytest.raises(ParityError, match=rf"before quantisation, .* differs is '{layer}' "):
+    with pytest.raises(ParityError, match=rf"in float32, .* differs is '{layer}' "):
         export(job)
     assert os.listdir(tmp_path) == []
 
