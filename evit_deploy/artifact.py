@@ -88,7 +88,8 @@ class Manifest:
     """The sidecar `NAME.EXT.json`.
 
     `formulations`: path of each module that can be written in several ways -> {"place", "formulation",
-    "ground"}; empty in manifests of before there were such.
+    "ground"}; `quantization`: of a graph that computes in integers, which operators, how, and on what images
+    ranges were taken ({"source", "sha256", "images"}). Both are empty in manifests of before there were such.
     """
 
     name: str
@@ -108,6 +109,7 @@ class Manifest:
     tools: dict[str, str]
     parity: dict[str, Any]
     formulations: dict[str, dict[str, str]] = field(default_factory=dict)
+    quantization: dict[str, Any] = field(default_factory=dict)
     schema: int = field(default=SCHEMA_VERSION)
 
     def essentials(self) -> dict[str, Any]:
@@ -203,8 +205,9 @@ def manifest_from_dict(data: Mapping[str, Any]) -> Manifest:
     """
     if data["schema"] != SCHEMA_VERSION:
         raise ValueError(f"schema {data['schema']}")
-    values = {f.name: data[f.name] for f in fields(Manifest) if f.name != "formulations"}
-    values["formulations"] = data.get("formulations", {})
+    later = ("formulations", "quantization")
+    values = {f.name: data[f.name] for f in fields(Manifest) if f.name not in later}
+    values.update({name: data.get(name, {}) for name in later})
     values["inputs"] = tuple(_tensor_from_dict(t) for t in data["inputs"])
     values["outputs"] = tuple(_tensor_from_dict(t) for t in data["outputs"])
     pre = data["preprocessing"]

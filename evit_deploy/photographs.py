@@ -47,6 +47,14 @@ def load_photograph(path: Path, height: int, width: int) -> NDArray[np.uint8]:
     return np.asarray(resized, dtype=np.uint8)
 
 
+def resize_pixels(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """RGB pixels (H, W, 3), resized as `load_photograph` does; (height, width, 3)."""
+    from PIL import Image
+
+    resized = Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC)
+    return np.asarray(resized, dtype=np.uint8)
+
+
 def normalise(pixels: NDArray[np.uint8], mean: Sequence[float], std: Sequence[float]) -> NDArray[np.float32]:
     """(pixel / 255 - mean) / std over the last axis, which holds RGB; computed in float64, rounded once."""
     values = (pixels / 255.0 - np.asarray(mean)) / np.asarray(std)

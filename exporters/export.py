@@ -34,6 +34,9 @@ from evit_deploy.exporters.formats import FORMATS, Format
 from evit_deploy.exporters.formulations.choose import Chooser, replaced_whole, with_choices
 from evit_deploy.exporters.formulations.costs import load_table
 from evit_deploy.exporters.options import ExportOptions, artifact_name
+from evit_deploy.exporters.precision.calibration import Calibration
+from evit_deploy.exporters.precision.quantization import calibration_inputs, quantization_record
+from evit_deploy.exporters.precision.schemes import SCHEMES
 from evit_deploy.exporters.rewrites import PIPELINES, Rewrite, apply_rewrites
 from evit_deploy.exporters.rewrites.bicubic_upsample import BILINEAR_NAME, rewrite_bilinear
 from evit_deploy.exporters.rewrites.softmax_attention import NAME as SOFTMAX_NAME
@@ -65,6 +68,7 @@ class ExportJob:
     pipeline: tuple[Rewrite, ...] | None = None  # the format's own, with formulations chosen for the target
     tables: Path | None = None  # of the user's own costs, looked at before the shipped ones
     formats: Mapping[str, Format] = field(default_factory=lambda: FORMATS)
+    calibration: Calibration | None = None  # for precisions that take ranges from images
     label: str = ""  # at the end of the artifact's name, for exports that are not ours
 
     @property
@@ -109,6 +113,7 @@ def export(
         EvitError: the converter failed.
         UserError: the output folder cannot be written to, or samples are asked for of a class map.
     """
+    scheme = SCHEMES[job.options.precision]
     with staging_folder(work_in or job.output) as staged:
         step("reference")
         reference_module = reference_of(job)
@@ -120,13 +125,21 @@ def export(
         rewritten, fired, formulations = rewritten_model(job, reference_module, example)
         graph = staged / job.path.name
         manifest = _convert(job, rewritten, example, reference, fired, formulations, graph)
+        if (first := scheme.first) is not None:
+            step("verify in float32")
+            _require_first(job, first, graph, reference_module, reference, manifest)
+            graph.write_bytes(_finished(job, graph.read_bytes()))
         step("verify")
         report = verify_graph(
-            graph, reference, precision=job.options.precision, class_axis=class_axis(manifest.outputs[0])
+            graph,
+            reference,
+            precision=job.options.precision,
+            class_axis=class_axis(manifest.outputs[0]),
+            options=scheme.runtime,
         )
         manifest = replace(manifest, graph=_facts(job, graph), parity=report.as_dict())
         _write_companions(job, graph, manifest, reference)
-        wrong = diagnose(graph, reference_module, reference, report, replaced_whole(manifest.formulations))
+        wrong = wrong_with(job, graph, reference_module, reference, report, manifest)
         if wrong is not None:
             _refuse(job, graph, wrong)
         companions = (check_path(graph), *((samples_path(graph),) if job.keep_samples else ()))
@@ -135,7 +148,19 @@ def export(
 
 
 def reference_of(job: ExportJob) -> Deployable:
-    """What the export is verified against: the published model with its weights, between the ends asked for.
+    """What the export is verified against: the published model, its weights as the precision stores them.
+
+    Raises:
+        ParityError: the precision cannot hold the weights.
+    """
+    module = published_of(job)
+    if (prepare := SCHEMES[job.options.precision].prepare) is not None:
+        prepare(module)
+    return module
+
+
+def published_of(job: ExportJob) -> Deployable:
+    """The published model with its own weights, between the ends asked for.
 
     Bilinear upsampling and softmax attention are asked for by name and make another network, so they are in
     the reference too.
@@ -167,9 +192,33 @@ def rewritten_model(
 
 def reference_values(job: ExportJob) -> Reference:
     """What a graph is compared with, computed for it alone."""
+    return in_layout(shared_values(job), job.options)
+
+
+def shared_values(job: ExportJob) -> Reference:
+    """The same in the layout that all formats share."""
     options = shared_options(job.options)
-    shared = shared_reference(reference_of(replace(job, options=options)), options)
-    return in_layout(shared, job.options)
+    shared = replace(job, options=options)
+    rounds = SCHEMES[options.precision].prepare is not None
+    return shared_reference(reference_of(shared), options, published_of(shared) if rounds else None)
+
+
+def wrong_with(
+    job: ExportJob,
+    graph: Path,
+    module: nn.Module,
+    reference: Reference,
+    report: ParityReport,
+    manifest: Manifest,
+) -> str | None:
+    """What is wrong with a graph; `None` where it is in tolerance.
+
+    One in integers or in float16 has no tensor that equals a module's output, so no module is named.
+    """
+    if SCHEMES[job.options.precision].first is None:
+        return diagnose(graph, module, reference, report, replaced_whole(manifest.formulations))
+    worst = report.worst
+    return None if report.passed else f"{worst.failure} on '{worst.sample}' in {report.runtime}"
 
 
 def class_axis(output: TensorSpec) -> int:
@@ -197,8 +246,30 @@ def _convert(
     result = TensorSpec(name, (*batch, *output.shape[1:]), layout, result_type)
     manifest = _manifest(job, (image,), (result,), fired, formulations)
     content = job.formats[job.options.format].convert(rewritten, example, job.options, name, manifest)
-    graph.write_bytes(content)
+    pack = SCHEMES[job.options.precision].pack.get(job.options.format)
+    graph.write_bytes(content if pack is None else pack(content))
     return manifest
+
+
+def _require_first(
+    job: ExportJob, first: str, graph: Path, module: nn.Module, reference: Reference, manifest: Manifest
+) -> None:
+    """Refuse a graph that is wrong while it still computes in float32, and can be told by 100 dB."""
+    report = verify_graph(graph, reference, precision=first, class_axis=class_axis(manifest.outputs[0]))
+    wrong = diagnose(graph, module, reference, report, replaced_whole(manifest.formulations))
+    if wrong is not None:
+        manifest = replace(manifest, graph=_facts(job, graph), parity=report.as_dict())
+        _write_companions(job, graph, manifest, reference)
+        _refuse(job, graph, f"in float32, {wrong}")
+
+
+def _finished(job: ExportJob, content: bytes) -> bytes:
+    """The file as it computes in its precision."""
+    scheme = SCHEMES[job.options.precision]
+    if scheme.quantize is not None:
+        return scheme.quantize(content, calibration_inputs(job.calibration, job.options))
+    assert scheme.finish is not None
+    return scheme.finish(content)
 
 
 def _manifest(
@@ -224,7 +295,7 @@ def _manifest(
         outputs=outputs,
         preprocessing=Preprocessing(IMAGENET_MEAN, IMAGENET_STD, job.spec.crop, options.preprocess),
         precision=options.precision,
-        rewrites=fired,
+        rewrites=(*SCHEMES[options.precision].rewrites, *fired),
         options={
             "resolution": list(options.resolution),
             "layout": options.layout,
@@ -237,9 +308,10 @@ def _manifest(
         },
         weights=job.weights.provenance,
         graph=GraphFacts("", 0, {}, 0, 0),
-        tools=tool_versions(options.format),
+        tools=tool_versions(options.format, options.precision),
         parity={},
         formulations=formulations,
+        quantization=quantization_record(options, job.calibration),
     )
 
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from evit_deploy.errors import Exit, UserError
 from evit_deploy.models.zoo import SEGMENTATION, ModelSpec, check_resolution
 
-PRECISIONS = ("fp32",)
+# Precision -> the formats that can be had in it; what each is: `precision/schemes.py`.
+PRECISIONS: Mapping[str, tuple[str, ...]] = {
+    "fp32": ("onnx", "tflite"),
+    "fp16-weights": ("onnx", "tflite"),
+    "fp16": ("tflite",),
+    "int8": ("tflite",),
+}
 HEADS = ("logits", "upsample", "argmax")
 LAYOUTS = ("nchw", "nhwc")
 DEFAULT_TARGET = "cortex-a76"
@@ -22,6 +29,7 @@ class ExportOptions:
     Attributes:
         format: "onnx" or "tflite".
         resolution: (height, width) of the input.
+        precision: a key of `PRECISIONS`.
         layout: of input and 4-D output, "nchw" or "nhwc"; `None` is the format's own (`DEFAULT_LAYOUT`).
         dynamic_batch: ONNX only; the batch size is otherwise 1.
         preprocess: uint8 pixels in, normalisation inside the graph. Such an input is always NHWC.
@@ -52,6 +60,18 @@ class ExportOptions:
             UserError: an option that cannot be obeyed.
         """
         check_resolution(spec, *self.resolution)
+        if self.format not in PRECISIONS[self.precision]:
+            raise UserError(
+                f"--precision {self.precision} is for --format {', '.join(PRECISIONS[self.precision])}; got "
+                f"{self.format}",
+                Exit.USAGE,
+            )
+        if self.precision == "fp16" and spec.task == SEGMENTATION:
+            raise UserError(
+                "--precision fp16 is for classification: in float16 XNNPACK does not take the upsampling's "
+                f"product with a constant, and {spec.name} would not load; use fp16-weights or int8",
+                Exit.USAGE,
+            )
         if self.dynamic_batch and self.format != "onnx":
             raise UserError(
                 "--dynamic-batch works for --format onnx only: XNNPACK needs static shapes", Exit.USAGE

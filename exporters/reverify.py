@@ -9,12 +9,10 @@ from typing import Any
 
 from evit_deploy.artifact import Manifest, TensorSpec, manifest_path, read_manifest
 from evit_deploy.errors import Exit, UserError
-from evit_deploy.exporters.diagnose import diagnose
-from evit_deploy.exporters.export import ExportJob, class_axis, reference_of
-from evit_deploy.exporters.formulations.choose import replaced_whole
+from evit_deploy.exporters.export import ExportJob, class_axis, reference_of, reference_values, wrong_with
 from evit_deploy.exporters.options import ExportOptions
-from evit_deploy.exporters.samples import check_inputs
-from evit_deploy.exporters.verify import ParityReport, Reference, verify_graph
+from evit_deploy.exporters.precision.schemes import SCHEMES
+from evit_deploy.exporters.verify import ParityReport, verify_graph
 from evit_deploy.models.weights import LoadedWeights, resolve_weights
 from evit_deploy.models.zoo import find_model
 from evit_deploy.runtimes import TensorInfo, open_runner
@@ -63,7 +61,7 @@ def verify_artifact(
     step("reference")
     job = _job_of(manifest, path, weights)
     module = reference_of(job)
-    reference = Reference(module, check_inputs(job.options))
+    reference = reference_values(job)
     step("compare")
     report = verify_graph(
         path,
@@ -71,10 +69,9 @@ def verify_artifact(
         precision=manifest.precision,
         class_axis=class_axis(manifest.outputs[0]),
         interpreter=interpreter,
+        options=SCHEMES[manifest.precision].runtime,
     )
-    return Outcome(
-        path, report, diagnose(path, module, reference, report, replaced_whole(manifest.formulations))
-    )
+    return Outcome(path, report, wrong_with(job, path, module, reference, report, manifest))
 
 
 def _ends(tensors: tuple[TensorSpec | TensorInfo, ...]) -> list[tuple[str, tuple[int, ...], str]]:

@@ -25,11 +25,14 @@ from evit_deploy.photographs import load_photograph, normalise, shipped_photogra
 
 # Noise is drawn on a grid of 1/32 so that a check file can hold it exactly in a byte a value.
 NOISE_STEP = 1 / 32
+PHOTOGRAPHS = "photo-"
 
 
 def check_inputs(options: ExportOptions) -> dict[str, Tensor]:
     """Every sample by name, in the layout and dtype of the graph's input; batch 1."""
-    photographs = {f"photo-{n}": photograph(path, options) for n, path in shipped_photographs().items()}
+    photographs = {
+        f"{PHOTOGRAPHS}{n}": photograph(path, options) for n, path in shipped_photographs().items()
+    }
     if options.preprocess:
         pixels = {
             "noise": noise_codes(options).view(np.uint8),
@@ -57,7 +60,12 @@ def noise_codes(options: ExportOptions) -> NDArray[np.int8]:
 
 def photograph(path: Path, options: ExportOptions) -> Tensor:
     """A photograph as the graph's input: pixels, or normalised values in its layout."""
-    pixels = load_photograph(path, *options.resolution)[None]  # (1, H, W, 3)
+    return as_input(load_photograph(path, *options.resolution), options)
+
+
+def as_input(image: NDArray[np.uint8], options: ExportOptions) -> Tensor:
+    """RGB pixels of the input's size, (H, W, 3), as the graph's input."""
+    pixels = image[None]  # (1, H, W, 3)
     if options.preprocess:
         return torch.from_numpy(pixels.copy())
     values = torch.from_numpy(normalise(pixels, IMAGENET_MEAN, IMAGENET_STD))

@@ -18,8 +18,8 @@ from pathlib import Path
 import torch
 
 from evit_deploy.errors import EvitError
-from evit_deploy.exporters.export import Exported, ExportJob, export, reference_of
-from evit_deploy.exporters.shared_reference import in_layout, save_outputs, shared_options, shared_reference
+from evit_deploy.exporters.export import Exported, ExportJob, export, shared_values
+from evit_deploy.exporters.shared_reference import in_layout, save_outputs, shared_options
 from evit_deploy.exporters.staging import staging_folder
 from evit_deploy.exporters.verify import Reference, usable_cores
 from evit_deploy.exporters.worker import WEIGHTS, Task, Worker, started, with_news
@@ -78,8 +78,7 @@ class References:
         """In the layout in which it was computed."""
         if self._shared is None or reference_key(job) != self._key:
             self._shared = None  # not two at a time
-            options = shared_options(job.options)
-            self._shared = shared_reference(reference_of(replace(job, options=options)), options)
+            self._shared = shared_values(job)
             self._key = reference_key(job)
         return self._shared
 

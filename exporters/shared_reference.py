@@ -10,8 +10,7 @@ outputs travel as files: those of a model that upsamples its logits are gigabyte
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +21,10 @@ from torch import nn
 from evit_deploy.exporters.options import ExportOptions
 from evit_deploy.exporters.samples import check_inputs
 from evit_deploy.exporters.verify import Reference
+from evit_deploy.parity import Comparison
 
 Array = NDArray[Any]
-_FLOORS = "floors.json"
+_FIGURES = "figures.json"
 
 
 def shared_options(options: ExportOptions) -> ExportOptions:
@@ -33,9 +33,14 @@ def shared_options(options: ExportOptions) -> ExportOptions:
     return replace(options, format="onnx", layout=layout, dynamic_batch=False)
 
 
-def shared_reference(module: nn.Module, options: ExportOptions) -> Reference:
-    """Outputs of a `Deployable` that was made with `shared_options`, which `options` are."""
-    return Reference(module, check_inputs(options))
+def shared_reference(
+    module: nn.Module, options: ExportOptions, published: nn.Module | None = None
+) -> Reference:
+    """Outputs of a `Deployable` that was made with `shared_options`, which `options` are.
+
+    `published` as of `Reference`.
+    """
+    return Reference(module, check_inputs(options), published)
 
 
 def in_layout(shared: Reference, options: ExportOptions) -> Reference:
@@ -43,21 +48,27 @@ def in_layout(shared: Reference, options: ExportOptions) -> Reference:
     if options.input_layout == shared_options(options).input_layout:
         return shared
     outputs = {name: _channels_last(output) for name, output in shared.outputs.items()}
-    return Reference.known(check_inputs(options), outputs, shared.floors_db)
+    return Reference.known(check_inputs(options), outputs, shared.floors_db, shared.roundings)
 
 
 def save_outputs(shared: Reference, folder: Path) -> None:
-    """Write outputs and floors into an empty folder."""
+    """Write outputs, floors and roundings into an empty folder."""
     for name, output in shared.outputs.items():
         np.save(folder / f"{name}.npy", output)
-    (folder / _FLOORS).write_text(json.dumps(shared.floors_db), encoding="utf-8")
+    figures = {
+        "floors_db": shared.floors_db,
+        "roundings": {name: asdict(rounding) for name, rounding in shared.roundings.items()},
+    }
+    (folder / _FIGURES).write_text(json.dumps(figures), encoding="utf-8")
 
 
 def load_outputs(folder: Path, options: ExportOptions) -> Reference:
     """What `save_outputs` wrote, as the very same numbers; read from the disk when it is needed."""
-    floors: Mapping[str, float] = json.loads((folder / _FLOORS).read_text(encoding="utf-8"))
-    outputs = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in floors}
-    return Reference.known(check_inputs(shared_options(options)), outputs, dict(floors))
+    figures: dict[str, Any] = json.loads((folder / _FIGURES).read_text(encoding="utf-8"))
+    floors_db: dict[str, float] = figures["floors_db"]
+    outputs = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in floors_db}
+    roundings = {name: Comparison(**values) for name, values in figures["roundings"].items()}
+    return Reference.known(check_inputs(shared_options(options)), outputs, floors_db, roundings)
 
 
 def _channels_last(output: Array) -> Array:

@@ -12,7 +12,11 @@ _PACKAGES = {
 }
 
 
-def tool_versions(format_name: str) -> dict[str, str]:
+_PRECISION_PACKAGES = {"int8": ("ai-edge-quantizer",)}
+
+
+def tool_versions(format_name: str, precision: str = "fp32") -> dict[str, str]:
     """Distribution name -> version, of this package and of those that made a graph of this format."""
-    versions = {package: metadata.version(package) for package in _PACKAGES[format_name]}
+    packages = (*_PACKAGES[format_name], *_PRECISION_PACKAGES.get(precision, ()))
+    versions = {package: metadata.version(package) for package in packages}
     return {"evit-deploy": evit_deploy.__version__, **versions}

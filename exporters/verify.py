@@ -11,6 +11,7 @@ import math
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,9 +22,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from evit_deploy.exporters.tolerance import TOLERANCES, failure
+from evit_deploy.exporters.quiet import captured_output
+from evit_deploy.exporters.tolerance import TOLERANCES, failure, rounding_failure
 from evit_deploy.parity import Comparison, compare_outputs
-from evit_deploy.runtimes import AUTO, open_runner
+from evit_deploy.runtimes import AUTO, DEFAULTS, RuntimeOptions, open_runner
 
 Array = NDArray[Any]
 # Inputs that the reference runs on side by side: each has its activations in float64.
@@ -32,12 +34,31 @@ _AT_A_TIME = 4
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One input's outcome. `floor_db` is the SQNR of the reference's own float32 run on it."""
+    """One input's outcome. `floor_db` is the SQNR of the reference's own float32 run on it.
+
+    `rounding` is how far the reference lies from the published one, where its weights were rounded. `judged`:
+    the distance counts; else only that the output is finite.
+    """
 
     sample: str
     comparison: Comparison
     floor_db: float
     failure: str | None
+    rounding: Comparison | None = None
+    judged: bool = True
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for the manifest."""
+        figures: dict[str, Any] = {
+            **self.comparison.as_dict(),
+            "float32_floor_db": round(self.floor_db, 2) if math.isfinite(self.floor_db) else None,
+            "failure": self.failure,
+        }
+        if not self.judged:
+            figures["judged"] = False
+        if self.rounding is not None:
+            figures["weights_against_float32"] = self.rounding.as_dict()
+        return figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,52 +75,60 @@ class ParityReport:
 
     @property
     def worst(self) -> Check:
-        """The failed check if there is one, else the one of the lowest SQNR."""
-        return min(self.checks, key=lambda c: (c.failure is None, c.comparison.sqnr_db))
+        """The failed check if there is one, else of those that are judged the one of the lowest SQNR."""
+        return min(self.checks, key=lambda c: (c.failure is None, not c.judged, c.comparison.sqnr_db))
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for the manifest."""
         return {
             "runtime": self.runtime,
             "passed": self.passed,
-            "samples": {
-                c.sample: {
-                    **c.comparison.as_dict(),
-                    "float32_floor_db": round(c.floor_db, 2) if math.isfinite(c.floor_db) else None,
-                    "failure": c.failure,
-                }
-                for c in self.checks
-            },
+            "samples": {check.sample: check.as_dict() for check in self.checks},
         }
 
 
 class Reference:
     """A module's outputs in float64, and their float32 noise floor, computed once per input.
 
+    Where its weights were rounded, `published` is the module as it was; `roundings` then has how far the two
+    are apart, both in float64.
+
     Each input in one thread, as many at a time as there are cores: PyTorch's own threads would make the last
     bits depend on how many there are, and spin where the cores are shared.
     """
 
-    def __init__(self, module: nn.Module, samples: Mapping[str, Tensor]) -> None:
+    def __init__(
+        self, module: nn.Module, samples: Mapping[str, Tensor], published: nn.Module | None = None
+    ) -> None:
         exact = copy.deepcopy(module).double()
+        original = None if published is None else copy.deepcopy(published).double()
         self.samples = samples
         count = min(usable_cores(), _AT_A_TIME)
         with ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)) as pool:
             try:
-                values = list(pool.map(partial(_values, module, exact), samples.values()))
+                values = list(pool.map(partial(_values, module, exact, original), samples.values()))
             except BaseException:  # Ctrl-C above all: not before the inputs that have begun are through
                 pool.shutdown(cancel_futures=True)
                 raise
-        self.outputs: dict[str, Array] = {n: output for n, (output, _) in zip(samples, values, strict=True)}
-        self.floors_db: dict[str, float] = {n: floor for n, (_, floor) in zip(samples, values, strict=True)}
+        named = dict(zip(samples, values, strict=True))
+        self.outputs: dict[str, Array] = {name: output for name, (output, _, _) in named.items()}
+        self.floors_db: dict[str, float] = {name: floor_db for name, (_, floor_db, _) in named.items()}
+        self.roundings: dict[str, Comparison] = {
+            n: far for n, (_, _, far) in named.items() if far is not None
+        }
 
     @classmethod
     def known(
-        cls, samples: Mapping[str, Tensor], outputs: dict[str, Array], floors_db: dict[str, float]
+        cls,
+        samples: Mapping[str, Tensor],
+        outputs: dict[str, Array],
+        floors_db: dict[str, float],
+        roundings: dict[str, Comparison],
     ) -> Reference:
         """What was computed before, for inputs of the same names and shapes."""
         reference = cls.__new__(cls)
-        reference.samples, reference.outputs, reference.floors_db = samples, outputs, floors_db
+        reference.samples, reference.outputs = samples, outputs
+        reference.floors_db, reference.roundings = floors_db, roundings
         return reference
 
     @property
@@ -113,13 +142,23 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def _values(module: nn.Module, exact: nn.Module, sample: Tensor) -> tuple[Array, float]:
-    """The output in float64, and the SQNR of the one in float32 against it."""
+def _values(
+    module: nn.Module, exact: nn.Module, original: nn.Module | None, sample: Tensor
+) -> tuple[Array, float, Comparison | None]:
+    """The output in float64, the SQNR of that in float32 against it, and its distance from the original's."""
     widened = sample.double() if sample.is_floating_point() else sample
     with torch.no_grad():
         output: Array = exact(widened).numpy()
         float32 = module(sample).numpy()
-    return output, compare_outputs(output, float32, class_axis=None).sqnr_db
+        published = None if original is None else original(widened).numpy()
+    floor_db = compare_outputs(output, float32, class_axis=None).sqnr_db
+    return output, floor_db, None if published is None else _rounding(published, output)
+
+
+def _rounding(published: Array, output: Array) -> Comparison:
+    """Both with the classes on axis 1, or class indices."""
+    classes = np.issubdtype(output.dtype, np.integer)
+    return compare_outputs(published, output, class_axis=None if classes else 1)
 
 
 def verify_graph(
@@ -129,6 +168,7 @@ def verify_graph(
     precision: str,
     class_axis: int,
     interpreter: str = AUTO,
+    options: RuntimeOptions = DEFAULTS,
 ) -> ParityReport:
     """Run a graph file on every sample of the reference and compare.
 
@@ -137,6 +177,7 @@ def verify_graph(
         precision: a key of `TOLERANCES`.
         class_axis: of the logits.
         interpreter: which TFLite interpreter; see `open_runner`.
+        options: of the runtime.
 
     Raises:
         UserError, SetupError: as `open_runner`.
@@ -144,14 +185,20 @@ def verify_graph(
     tolerance = TOLERANCES[precision]
     classes = reference.gives_classes
     checks = []
-    with open_runner(graph, interpreter=interpreter) as runner:
+    # LiteRT's newer interface, which float16 needs, tells stderr all that it looks for.
+    quiet = captured_output() if options.fp16 else nullcontext()
+    with quiet, open_runner(graph, interpreter=interpreter, options=options) as runner:
         for name, sample in reference.samples.items():
             (output,) = runner.run({runner.inputs[0].name: sample.numpy()}).values()
             comparison = compare_outputs(
                 reference.outputs[name], output, class_axis=None if classes else class_axis
             )
             floor_db = reference.floors_db[name]
-            reason = failure(comparison, tolerance, floor_db, classes=classes)
-            checks.append(Check(name, comparison, floor_db, reason))
+            rounding = reference.roundings.get(name)
+            reason = failure(comparison, tolerance, floor_db, classes=classes, sample=name)
+            if rounding is not None and reason is None:
+                reason = rounding_failure(rounding, tolerance, classes=classes)
+            judged = name.startswith(tolerance.judged)
+            checks.append(Check(name, comparison, floor_db, reason, rounding, judged))
         runtime = f"{runner.name} {runner.version}"
     return ParityReport(runtime, tuple(checks))

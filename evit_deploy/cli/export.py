@@ -14,6 +14,7 @@ import click
 
 import evit_deploy
 from evit_deploy.artifact import DEFAULT_FOLDER, FORMAT_SUFFIXES
+from evit_deploy.cli.calibration import calibration_of, formats_of, warn_of_the_default
 from evit_deploy.cli.common import DefaultGroup, Reporter, reporter_of, run_command, verbosity_options
 from evit_deploy.errors import Exit, ParityError, SetupError, UserError
 
@@ -90,7 +91,20 @@ keep_samples_option = click.option(
     multiple=True,
     help="Repeatable; both where not given.",
 )
-@click.option("-p", "--precision", type=click.Choice(["fp32"]), default="fp32", show_default=True)
+@click.option(
+    "-p",
+    "--precision",
+    type=click.Choice(["fp32", "fp16-weights", "fp16", "int8"]),
+    default="fp32",
+    show_default=True,
+    help="fp16-weights: half the file, computed in float32. TFLite: fp16, and int8 convolutions.",
+)
+@click.option(
+    "--calibration",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER|FILE.npz",
+    help="Images that int8 takes its ranges from; scikit-learn's two, with a warning, where not given.",
+)
 @click.option(
     "-r",
     "--resolution",
@@ -179,7 +193,12 @@ def run(
         refuse_unknown_target(settings["target"], tuned=settings["tuned"])
     if settings["device"] and not tune:
         raise UserError("--device is where --tune measures: an export needs none", Exit.USAGE)
-    jobs = _jobs(models or (DEFAULT_MODEL,), formats or tuple(FORMAT_SUFFIXES), output, reporter, settings)
+    images = settings.pop("calibration")
+    calibration = calibration_of(images, settings["precision"])
+    wanted = formats or formats_of(settings["precision"])
+    jobs = _jobs(models or (DEFAULT_MODEL,), wanted, output, reporter, settings)
+    warn_of_the_default(calibration, images, reporter)
+    jobs = [replace(job, calibration=calibration) for job in jobs]
     exported = _export_all(_tuned(jobs, tune, settings, reporter), processes, reporter)
     if as_json:
         click.echo(json.dumps([{"path": str(e.path), **e.manifest.as_dict()} for e in exported], indent=2))

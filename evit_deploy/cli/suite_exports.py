@@ -118,7 +118,8 @@ def _key(words: list[str], program: Path) -> str:
 
     package = program / "evit_deploy"
     files = sorted({path for pattern in _SOURCES for path in package.glob(pattern)})
-    parts = [str(tool_versions(format)) for format in FORMAT_SUFFIXES]
+    precision = words[words.index("--precision") + 1]
+    parts = [str(tool_versions(format, precision)) for format in FORMAT_SUFFIXES]
     parts += [f"{path.relative_to(package)} {sha256_of(path)}" for path in files]
     # A checkpoint counts by its name and content, wherever it lies: a revision's is in a temporary folder.
     checkpoints = {word: Path(word) for word in words if os.path.isabs(word) and Path(word).is_file()}

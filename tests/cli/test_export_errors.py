@@ -35,6 +35,7 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
     content = (folder / "seven.pt").read_bytes()
     (folder / "truncated.pt").write_bytes(content[: len(content) // 2])
     (folder / "empty.pt").touch()
+    (folder / "nothing").mkdir()
     return folder
 
 
@@ -77,6 +78,26 @@ REFUSED: dict[str, tuple[list[str], Exit, str]] = {
     "format": (["b0", "-f", "tflit"], Exit.USAGE, "'tflit' is not one of 'onnx', 'tflite'"),
     "option": (["b0", "--formt", "onnx"], Exit.USAGE, "No such option"),
     "precision": (["b0", "-p", "int4"], Exit.USAGE, "'int4' is not"),
+    "int8 for ONNX": (
+        ["b0", "-p", "int8", "-f", "onnx"],
+        Exit.USAGE,
+        "--precision int8 is for --format tflite; got onnx",
+    ),
+    "calibration of float32": (
+        ["b0", "--calibration", "nothing"],
+        Exit.USAGE,
+        "--calibration is for --precision int8: fp32 takes no ranges",
+    ),
+    "calibration on nothing": (
+        ["b0", "-p", "int8", "--calibration", "nothing"],
+        Exit.IMAGE,
+        "got no image, expected a folder of JPEG or PNG files",
+    ),
+    "calibration on no images": (
+        ["b0", "-p", "int8", "--calibration", "."],
+        Exit.IMAGE,
+        "files cannot be used: empty.pt: not read as an image",
+    ),
     "seed": (["b0", "--seed", "-1"], Exit.USAGE, "--seed"),
     "classes": (["b0", "--num-classes", "0"], Exit.USAGE, "--num-classes"),
     "loud and quiet": (["b0", "-q", "-v"], Exit.USAGE, "-q and -v exclude each other"),

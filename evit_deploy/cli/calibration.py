@@ -1,0 +1,47 @@
+"""What `evit-export --precision` implies: formats that can be had, and images to take ranges from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evit_deploy.cli.common import Reporter
+from evit_deploy.errors import Exit, UserError
+
+if TYPE_CHECKING:
+    from evit_deploy.exporters.precision.calibration import Calibration
+
+
+def formats_of(precision: str) -> tuple[str, ...]:
+    """The formats of an export that names none."""
+    from evit_deploy.exporters.options import PRECISIONS
+
+    return PRECISIONS[precision]
+
+
+def calibration_of(path: Path | None, precision: str) -> Calibration | None:
+    """Images for a precision that needs some, looked at before anything is exported.
+
+    Raises:
+        UserError: they cannot be used, or are given for a precision that needs none.
+        SetupError: none are given, and the default ones are not installed.
+    """
+    from evit_deploy.exporters.precision.calibration import read_calibration, shipped_calibration
+    from evit_deploy.exporters.precision.schemes import SCHEMES
+
+    if SCHEMES[precision].quantize is not None:
+        return shipped_calibration() if path is None else read_calibration(path)
+    if path is not None:
+        raise UserError(
+            f"--calibration is for --precision int8: {precision} takes no ranges from images", Exit.USAGE
+        )
+    return None
+
+
+def warn_of_the_default(calibration: Calibration | None, path: Path | None, reporter: Reporter) -> None:
+    """Say that nobody chose the images."""
+    if calibration is not None and path is None:
+        reporter.warn(
+            f"calibrated on the {calibration.images} {calibration.source}: ranges may not suit your images; "
+            "give some with --calibration FOLDER"
+        )

@@ -1,0 +1,172 @@
+"""The images on which the ranges of int8 activations are taken: what they are, and that all can be used.
+
+    FOLDER       every file in it and in folders below but hidden ones; each has to be an image
+    FILE.npz     arrays of uint8 RGB pixels, (H, W, 3) or (N, H, W, 3)
+    nothing      the photographs that ship with scikit-learn: better than noise, worse than yours
+
+An image is squeezed to the input's size, as the photographs of the verification are. Greyscale, CMYK, palette
+and transparent images become RGB. What cannot be used is named, all of it, and nothing is exported: a model
+calibrated on half of what was meant would not say so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evit_deploy.artifact import sha256_of
+from evit_deploy.errors import Exit, SetupError, UserError
+from evit_deploy.photographs import resize_pixels, shipped_photographs
+
+SHIPPED = "photographs that ship with scikit-learn"
+_LISTED = 10
+# 16 bits a channel and the like: `convert("RGB")` would cut them off at 255 and give a white image.
+_DEEP_MODES = ("I", "F")
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Images that were looked at and can be used.
+
+    `sha256` is an .npz file's own; of several files, that of the lines "sha256  name" that `sha256sum` prints
+    for them, sorted by name.
+    """
+
+    source: str
+    sha256: str
+    images: int
+    files: tuple[Path, ...]  # images, or one .npz
+
+    def pixels(self, height: int, width: int) -> Iterator[NDArray[np.uint8]]:
+        """Every image in turn, (height, width, 3)."""
+        for file in self.files:
+            for image in _images_of(file):
+                yield resize_pixels(image, height, width)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for the manifest; the path is not in it, only its last part."""
+        return {"source": self.source, "sha256": self.sha256, "images": self.images}
+
+
+def shipped_calibration() -> Calibration:
+    """What is used where nothing is named.
+
+    Raises:
+        SetupError: scikit-learn is not installed.
+    """
+    files = tuple(shipped_photographs().values())
+    if not files:
+        raise SetupError(
+            "--precision int8 needs images: name some with --calibration PATH; the default ones are "
+            "scikit-learn's, which is not installed",
+            Exit.MISSING_EXTRA,
+        )
+    return Calibration(SHIPPED, _sha256_of_all(files, files[0].parent), len(files), files)
+
+
+def read_calibration(path: Path) -> Calibration:
+    """Look at every image of a folder or an .npz file.
+
+    Raises:
+        UserError: there is none, or some cannot be used; names them.
+    """
+    files = _files_of(path)
+    counts, refused = {}, []
+    for file in files:
+        try:
+            counts[file] = sum(1 for _ in _images_of(file))
+        except UserError as error:
+            refused.append(str(error))
+    if refused:
+        listed = "; ".join(refused[:_LISTED]) + ("; ..." if len(refused) > _LISTED else "")
+        raise UserError(
+            f"--calibration {path}: {len(refused)} of {len(files)} files cannot be used: {listed}; mend or "
+            "remove them",
+            Exit.IMAGE,
+        )
+    if not sum(counts.values()):
+        raise UserError(
+            f"--calibration {path}: got no image, expected a folder of JPEG or PNG files or an .npz of uint8 "
+            "pixels; name another",
+            Exit.IMAGE,
+        )
+    digest = sha256_of(path) if path.is_file() else _sha256_of_all(files, path)
+    return Calibration(path.absolute().name, digest, sum(counts.values()), files)
+
+
+def _files_of(path: Path) -> tuple[Path, ...]:
+    """An .npz file, or a folder's files without the hidden ones, by name."""
+    if path.is_dir():
+        found = {file.relative_to(path): file for file in path.rglob("*") if file.is_file()}
+        return tuple(found[name] for name in sorted(found, key=Path.as_posix) if not _is_hidden(name))
+    if path.suffix == ".npz" and path.is_file():
+        return (path,)
+    raise UserError(
+        f"--calibration {path}: got {'a file' if path.exists() else 'nothing'} there, expected a folder of "
+        "images or an .npz file; name another",
+        Exit.IMAGE,
+    )
+
+
+def _is_hidden(name: Path) -> bool:
+    return any(part.startswith(".") for part in name.parts)
+
+
+def _images_of(file: Path) -> Iterator[NDArray[np.uint8]]:
+    """RGB pixels, (H, W, 3) each, in their own sizes.
+
+    Raises:
+        UserError: the file cannot be used; its name and the reason.
+    """
+    if file.suffix == ".npz":
+        yield from _arrays_of(file)
+    else:
+        yield _decoded(file)
+
+
+def _decoded(file: Path) -> NDArray[np.uint8]:
+    from PIL import Image
+
+    try:
+        with Image.open(file) as image:
+            if image.mode.startswith(_DEEP_MODES):
+                raise _unusable(file, f"{image.mode}: more than 8 bits a channel; save it with 8")
+            return np.asarray(image.convert("RGB"), dtype=np.uint8)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise _unusable(file, f"not read as an image ({type(error).__name__})") from error
+
+
+def _arrays_of(file: Path) -> Iterator[NDArray[np.uint8]]:
+    try:
+        # The stream is ours: `np.load` leaves its own open where the file is damaged.
+        with file.open("rb") as stream, np.lib.npyio.NpzFile(stream, allow_pickle=False) as arrays:
+            for name in sorted(arrays):
+                yield from _pixels_of(file, name, arrays[name])
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise _unusable(file, f"not read as an .npz of arrays ({type(error).__name__})") from error
+
+
+def _pixels_of(file: Path, name: str, array: NDArray[Any]) -> NDArray[np.uint8]:
+    """(N, H, W, 3)."""
+    batch = array[None] if array.ndim == 3 else array
+    if array.dtype != np.uint8 or batch.ndim != 4 or batch.shape[-1] != 3 or 0 in batch.shape[1:]:
+        raise _unusable(
+            file, f"'{name}' is {array.dtype} {array.shape}, expected uint8 (H, W, 3) or (N, H, W, 3)"
+        )
+    return batch
+
+
+def _unusable(file: Path, reason: str) -> UserError:
+    return UserError(f"{file.name}: {reason}", Exit.IMAGE)
+
+
+def _sha256_of_all(files: tuple[Path, ...], folder: Path) -> str:
+    lines = [f"{sha256_of(file)}  {file.relative_to(folder).as_posix()}\n" for file in files]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -1,0 +1,82 @@
+"""A TFLite graph whose convolutions and fully connected layers compute in int8, everything else in float32.
+
+    before:  y = CONV_2D(x, W)
+    after:   y = DEQUANTIZE(CONV_2D(QUANTIZE(x), Wq))
+
+    W    int8, symmetric, a scale for each output channel
+    x    int8, asymmetric, a scale for the tensor, its range seen on calibration images and fixed in the file
+
+By ai-edge-quantizer. Not quantised, on purpose: the attention's matmuls and its division (a quantised zero in
+the denominator is 0/0), and Hardswish, whose int8 form XNNPACK does not take: the graph stays one partition.
+Where a convolution's output goes straight into another one, no float32 is between them.
+
+The range of a tensor is from the smallest to the largest value over all images: the order of the images does
+not matter, and nothing that was calibrated on is cut off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evit_deploy.errors import Exit, SetupError
+from evit_deploy.exporters.precision.int8_operators import OPERATORS
+from evit_deploy.exporters.quiet import conversion
+from evit_deploy.exporters.tflite_metadata import read_model, write_model
+
+BITS = 8
+
+
+def quantize_tflite(content: bytes, inputs: Iterable[NDArray[Any]]) -> bytes:
+    """An int8 TFLite file.
+
+    Args:
+        content: a float32 file of one input, `image`, and one output.
+        inputs: what `image` is calibrated on, each of its shape and dtype.
+
+    Raises:
+        SetupError: ai-edge-quantizer is not installed.
+        EvitError: it failed, with the end of what it said.
+    """
+    with conversion("int8"):
+        try:
+            from ai_edge_quantizer import quantizer
+        except ImportError as error:
+            raise SetupError(
+                f"--precision int8 needs ai-edge-quantizer, which cannot be imported ({error}); install it "
+                "with \"pip install 'evit-deploy[export]'\"",
+                Exit.MISSING_EXTRA,
+            ) from error
+        job = quantizer.Quantizer(bytearray(content))
+        for operator in OPERATORS:
+            job.add_static_config(".*", operator, BITS, BITS)
+        quantized = job.quantize(_ranges(content, inputs, job.get_quantization_recipe()))
+    return write_model(_with_constants_inside(bytes(quantized.quantized_model)))
+
+
+def _with_constants_inside(content: bytes) -> Any:
+    """The object tree of a file that keeps its constants behind the flatbuffer, found by offset and size."""
+    model = read_model(content)
+    for buffer in model.buffers:
+        if buffer.size:
+            buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
+            buffer.offset = buffer.size = 0
+    return model
+
+
+def _ranges(content: bytes, inputs: Iterable[NDArray[Any]], recipe: Any) -> Any:
+    """Tensor name -> its smallest and largest value."""
+    from ai_edge_quantizer import calibrator, recipe_manager
+    from ai_edge_quantizer.utils import qsv_utils
+
+    recipes = recipe_manager.RecipeManager()
+    recipes.load_quantization_recipe(recipe)
+    observer = calibrator.Calibrator(
+        bytearray(content), num_threads=1, qsv_update_func=qsv_utils.min_max_update
+    )
+    for value in inputs:  # one at a time: there may be many
+        observer.calibrate({None: [{"image": value}]}, recipes)
+    return observer.get_model_qsvs()

@@ -1,0 +1,70 @@
+"""The precisions as a table: what each changes in the reference, and in the converted file.
+
+    reference -> [prepare] -> rewrites -> converter -> [pack] -> [finish | quantize] -> file
+
+`prepare` makes another network on purpose (rounded weights) which the graph is then verified against; `pack`
+changes how the file stores its numbers; `finish` and `quantize` also what it computes in. Before these, the
+file is verified in float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from numpy.typing import NDArray
+from torch import nn
+
+from evit_deploy.exporters.precision.float16_compute import ask_for_float16
+from evit_deploy.exporters.precision.float16_onnx import narrow_onnx
+from evit_deploy.exporters.precision.float16_tflite import narrow_tflite
+from evit_deploy.exporters.precision.float16_weights import NAME as FLOAT16_WEIGHTS
+from evit_deploy.exporters.precision.float16_weights import round_weights
+from evit_deploy.exporters.precision.int8_operators import DESCRIPTION
+from evit_deploy.exporters.precision.int8_tflite import quantize_tflite
+from evit_deploy.exporters.rewrites.batch_norm import NAME as BATCH_NORM
+from evit_deploy.runtimes import DEFAULTS, RuntimeOptions
+
+Pack = Callable[[bytes], bytes]
+Quantize = Callable[[bytes, Iterable[NDArray[Any]]], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """One precision.
+
+    Attributes:
+        prepare: changes the published reference in place; `None` where the graph is held to that one.
+        rewrites: what the manifest calls that.
+        pack: format -> what is done with the converted file; a format that is missing has none.
+        finish: what is done with it after it was verified as precision `first`.
+        quantize: the same where it needs inputs to calibrate on.
+        description: of that, for the manifest.
+        runtime: how the finished file is verified.
+    """
+
+    prepare: Callable[[nn.Module], None] | None = None
+    rewrites: tuple[str, ...] = ()
+    pack: Mapping[str, Pack] = field(default_factory=dict)
+    first: str | None = None
+    finish: Pack | None = None
+    quantize: Quantize | None = None
+    description: Mapping[str, object] = field(default_factory=dict)
+    runtime: RuntimeOptions = DEFAULTS
+
+
+_ROUNDED = (BATCH_NORM, FLOAT16_WEIGHTS)
+SCHEMES: Mapping[str, Scheme] = {
+    "fp32": Scheme(),
+    "fp16-weights": Scheme(round_weights, _ROUNDED, {"onnx": narrow_onnx, "tflite": narrow_tflite}),
+    "fp16": Scheme(
+        round_weights,
+        _ROUNDED,
+        {"tflite": narrow_tflite},
+        first="fp16-weights",
+        finish=ask_for_float16,
+        runtime=RuntimeOptions(fp16=True),
+    ),
+    "int8": Scheme(first="fp32", quantize=quantize_tflite, description=DESCRIPTION),
+}
