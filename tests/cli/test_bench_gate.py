@@ -287,14 +287,19 @@ def test_wall_time_against_a_folder(folder: Path, run_bench: RunBench, tiny_tfli
         (folder / side).mkdir()
     shutil.copy(REPOSITORY / "tests/data/tiny.tflite", folder / "fast/tiny.tflite")
     slow_down(folder / "fast/tiny.tflite", 400, folder / "slow/tiny.tflite")
-    done = run_bench(
-        *("gate", "s.toml", "--baseline", "fast", "--artifacts", "slow", "--tier", "latency"),
-        *("-o", "report.json"),
-    )
-    assert done.returncode == REGRESSION, done.stderr
-    report = json.loads((folder / "report.json").read_text())
-    latency, anchor = report["checks"]
-    assert (latency["metric"], latency["status"], anchor["metric"]) == ("latency", "worse", "anchor")
-    assert any(" ms (" in cause for cause in latency["causes"])
+    # An operator of less than a microsecond, less the call, can come out at nothing on a busy machine.
+    for _attempt in range(3):
+        done = run_bench(
+            *("gate", "s.toml", "--baseline", "fast", "--artifacts", "slow", "--tier", "latency"),
+            *("-o", "report.json"),
+        )
+        assert done.returncode == REGRESSION, done.stderr
+        report = json.loads((folder / "report.json").read_text())
+        latency, anchor = report["checks"]
+        assert (latency["metric"], latency["status"], anchor["metric"]) == ("latency", "worse", "anchor")
+        if any(" ms (" in cause for cause in latency["causes"]):
+            break
+    else:
+        pytest.fail(f"no stage is named in any of three runs: {latency['causes']}")
     assert any("not the machine: the anchor" in cause for cause in latency["causes"])
     assert report["plan"]["looks"] == [2, 4, 6]
