@@ -17,8 +17,8 @@ float64, so that a network that float16 does not suit is refused:
     - A float16 has 11 bits: for a weight m 2^e, 1 <= m < 2, rounding leaves an error of 2^-10 / sqrt(12) 2^e
       rms. With E[m^2] = 2.2 (m spread evenly by logarithm) that is 74.4 dB below the weight. Independent
       errors average as the products do, so a layer's output has it 74.4 dB below, too; some 60 layers in a
-      row add up to 74.4 - 10 log10(60) = 57 dB. Measured over all B models and every input: 55.7 (seg-B2,
-      zeros) to 67 dB (`python -m evit_deploy.exporters.noise_floor --precision fp16-weights`).
+      row add up to 74.4 - 10 log10(60) = 57 dB. Measured over all B models and every input: 56.0 (seg-B2, a
+      photograph) to 66 dB (`python -m evit_deploy.exporters.noise_floor --precision fp16-weights`).
     - Demanded is 40 dB, 15 dB below the lowest. Weights that float16 does not suit give less: those below
       2^-14 lose a bit for every halving; those beyond 65504 are refused before.
 

@@ -129,6 +129,7 @@ def test_the_quantizers_own_failure_is_one_line() -> None:
     assert caught.value.code == Exit.CONVERSION
 
 
+@pytest.mark.slow
 def test_segmentation_in_one_partition(int8_job: Jobs) -> None:
     job = int8_job("seg-b0-cityscapes", (64, 128))
     segmented = export(job)
