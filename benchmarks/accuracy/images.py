@@ -52,7 +52,7 @@ def require_pillow() -> None:
         SetupError: Pillow is missing.
     """
     try:
-        import PIL  # noqa: F401
+        import PIL  # noqa: F401  (only whether it can be)
     except ImportError as error:
         raise SetupError(
             "reading images needs Pillow: install it with \"pip install 'evit-deploy[eval]'\"",

@@ -51,7 +51,8 @@ def photographs(count: int, height: int, width: int) -> list[np.ndarray]:
     cut = []
     for i in range(count):
         source = whole[i % len(whole)]
-        top, left = (int(random.integers(have - want)) for have, want in zip(source.shape, (height, width)))  # noqa: B905
+        top = int(random.integers(source.shape[0] - height))
+        left = int(random.integers(source.shape[1] - width))
         cut.append(source[top : top + height, left : left + width])
     return cut
 

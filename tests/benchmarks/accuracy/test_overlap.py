@@ -48,8 +48,8 @@ def test_iou_is_the_slow_one() -> None:
     assert metrics["iou_percent"] == pytest.approx([float(100 * iou) for iou in expected if iou is not None])
     occurring = [iou for iou in expected if iou is not None]
     assert metrics["miou_percent"] == pytest.approx(float(100 * sum(occurring) / len(occurring)))
-    right = sum(int(((l == c) & (l != 255)).sum()) for l, c in pairs)  # noqa: E741
-    counted = sum(int((l != 255).sum()) for l, _ in pairs)  # noqa: E741
+    right = sum(int(((label == c) & (label != 255)).sum()) for label, c in pairs)
+    counted = sum(int((label != 255).sum()) for label, _ in pairs)
     assert metrics["pixels"] == counted
     assert metrics["pixel_accuracy_percent"] == pytest.approx(100 * right / counted)
 
