@@ -17,7 +17,7 @@ RunBench = Callable[..., "CompletedProcess[str]"]
 
 pytestmark = [pytest.mark.arm, pytest.mark.timeout(600)]
 
-ARITHMETIC = ("simd_fma_fp32", "simd_load", "simd_store", "simd_other")
+VECTORS = ("simd_load", "simd_store", "simd_other")
 
 
 def measured(done: CompletedProcess[str]) -> list[dict[str, Any]]:
@@ -31,7 +31,10 @@ def test_launches_count_the_same(run_bench: RunBench, tiny_onnx: Path, tiny_tfli
     onnx, tflite = measured(done)
     for measurement in (onnx, tflite):
         first, second = (launch["counts"]["1"] for launch in measurement["launches"])
-        assert {name: first.get(name) for name in ARITHMETIC} == {n: second.get(n) for n in ARITHMETIC}
+        assert first["simd_fma_fp32"] == second["simd_fma_fp32"]
+        # The C library copies and clears memory with vector registers too, more or less of them by alignment.
+        for name in VECTORS:
+            assert first[name] == pytest.approx(second[name], rel=0.01), name
         # ONNX Runtime's bookkeeping was seen to vary by 0.02 %, more on a graph as small as this.
         assert sum(first.values()) == pytest.approx(sum(second.values()), rel=0.01)
     # 8 x 8 positions, 4 x 27 products each, four to an instruction: what the kernels do at least.
