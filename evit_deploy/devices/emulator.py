@@ -26,7 +26,7 @@ from evit_deploy.devices.base import AGENT_ENVIRONMENT
 from evit_deploy.errors import Exit, UserError
 
 # Raise it when the layout above or the way it is made changes.
-LAYOUT = 1
+LAYOUT = 2
 PLUGIN_SOURCE = Path(__file__).with_name("count_instructions.c")
 GUEST_WHEELS = ("numpy", "onnxruntime", "ai-edge-litert")
 GUEST_PYTHON = "3.11"  # the one of Debian 12
