@@ -33,11 +33,21 @@ from evit_deploy.exporters.diagnose import diagnose
 from evit_deploy.exporters.formats import FORMATS, Format
 from evit_deploy.exporters.formulations.choose import Chooser, replaced_whole, with_choices
 from evit_deploy.exporters.formulations.costs import load_table
+from evit_deploy.exporters.formulations.kinds import NOT_IN_FLOAT16
 from evit_deploy.exporters.options import ExportOptions, artifact_name
+from evit_deploy.exporters.precision.attention_ranges import (
+    AttentionRanges,
+    attention_ranges,
+    scaling_for,
+)
 from evit_deploy.exporters.precision.calibration import Calibration
-from evit_deploy.exporters.precision.quantization import calibration_inputs, quantization_record
+from evit_deploy.exporters.precision.quantization import (
+    calibration_inputs,
+    quantization_record,
+    range_inputs,
+)
 from evit_deploy.exporters.precision.schemes import SCHEMES
-from evit_deploy.exporters.rewrites import PIPELINES, Rewrite, apply_rewrites
+from evit_deploy.exporters.rewrites import FLOAT16_PIPELINE, PIPELINES, Rewrite, apply_rewrites
 from evit_deploy.exporters.rewrites.bicubic_upsample import BILINEAR_NAME, rewrite_bilinear
 from evit_deploy.exporters.rewrites.softmax_attention import NAME as SOFTMAX_NAME
 from evit_deploy.exporters.rewrites.softmax_attention import rewrite_softmax
@@ -84,6 +94,20 @@ class ExportJob:
 
 
 @dataclass(frozen=True, slots=True)
+class Rewritten:
+    """A copy of the reference as it is converted.
+
+    `fired` are the rewrites that found something to do, `formulations` what was chosen where, `ranges` what
+    the attention was scaled by.
+    """
+
+    module: nn.Module
+    fired: tuple[str, ...]
+    formulations: Formulations
+    ranges: AttentionRanges
+
+
+@dataclass(frozen=True, slots=True)
 class Exported:
     """A published artifact."""
 
@@ -122,9 +146,9 @@ def export(
             raise UserError("--keep-samples is for logits: class maps have no SQNR; leave it or --head out")
         example = reference.samples["noise"]
         step("rewrite and convert")
-        rewritten, fired, formulations = rewritten_model(job, reference_module, example)
+        rewritten = rewritten_model(job, reference_module, example)
         graph = staged / job.path.name
-        manifest = _convert(job, rewritten, example, reference, fired, formulations, graph)
+        manifest = _convert(job, rewritten, example, reference, graph)
         if (first := scheme.first) is not None:
             step("verify in float32")
             _require_first(job, first, graph, reference_module, reference, manifest)
@@ -174,20 +198,24 @@ def published_of(job: ExportJob) -> Deployable:
     return module
 
 
-def rewritten_model(
-    job: ExportJob, reference: nn.Module, example: Tensor
-) -> tuple[nn.Module, tuple[str, ...], Formulations]:
-    """A copy of the reference as it is converted, which rewrites found something, and what was chosen where.
+def rewritten_model(job: ExportJob, reference: nn.Module, example: Tensor) -> Rewritten:
+    """What is converted.
 
     Raises:
         UserError: a table of costs cannot be read.
     """
     if job.pipeline is not None:
-        return (*apply_rewrites(reference, example, job.pipeline), {})
+        return Rewritten(*apply_rewrites(reference, example, job.pipeline), {}, {})
     format = job.options.format
-    chooser = Chooser(format, load_table(format, job.options.target, job.tables))
-    rewritten, fired = apply_rewrites(reference, example, with_choices(PIPELINES[format], chooser))
-    return rewritten, fired, chooser.as_dict()
+    table = load_table(format, job.options.target, job.tables)
+    if not SCHEMES[job.options.precision].float16:
+        chooser = Chooser(format, table)
+        rewritten, fired = apply_rewrites(reference, example, with_choices(PIPELINES[format], chooser))
+        return Rewritten(rewritten, fired, chooser.as_dict(), {})
+    chooser = Chooser(format, table, NOT_IN_FLOAT16)
+    ranges = attention_ranges(reference, range_inputs(job.calibration, job.options))
+    pipeline = with_choices((scaling_for(ranges), *FLOAT16_PIPELINE), chooser)
+    return Rewritten(*apply_rewrites(reference, example, pipeline), chooser.as_dict(), ranges)
 
 
 def reference_values(job: ExportJob) -> Reference:
@@ -227,13 +255,7 @@ def class_axis(output: TensorSpec) -> int:
 
 
 def _convert(
-    job: ExportJob,
-    rewritten: nn.Module,
-    example: Tensor,
-    reference: Reference,
-    fired: tuple[str, ...],
-    formulations: Formulations,
-    graph: Path,
+    job: ExportJob, rewritten: Rewritten, example: Tensor, reference: Reference, graph: Path
 ) -> Manifest:
     """Write the graph with the essentials inside; the manifest still lacks what is counted on the file."""
     output = reference.outputs["noise"]
@@ -244,8 +266,8 @@ def _convert(
     image = TensorSpec("image", (*batch, *example.shape[1:]), job.options.input_layout, image_type)
     result_type = "int32" if reference.gives_classes else "float32"
     result = TensorSpec(name, (*batch, *output.shape[1:]), layout, result_type)
-    manifest = _manifest(job, (image,), (result,), fired, formulations)
-    content = job.formats[job.options.format].convert(rewritten, example, job.options, name, manifest)
+    manifest = _manifest(job, (image,), (result,), rewritten)
+    content = job.formats[job.options.format].convert(rewritten.module, example, job.options, name, manifest)
     pack = SCHEMES[job.options.precision].pack.get(job.options.format)
     graph.write_bytes(content if pack is None else pack(content))
     return manifest
@@ -273,13 +295,9 @@ def _finished(job: ExportJob, content: bytes) -> bytes:
 
 
 def _manifest(
-    job: ExportJob,
-    inputs: tuple[TensorSpec, ...],
-    outputs: tuple[TensorSpec, ...],
-    fired: tuple[str, ...],
-    formulations: Formulations,
+    job: ExportJob, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...], rewritten: Rewritten
 ) -> Manifest:
-    options = job.options
+    options, fired = job.options, rewritten.fired
     if options.upsample == "bilinear":
         fired = (*fired, BILINEAR_NAME)
     if options.attention == "softmax":
@@ -310,8 +328,8 @@ def _manifest(
         graph=GraphFacts("", 0, {}, 0, 0),
         tools=tool_versions(options.format, options.precision),
         parity={},
-        formulations=formulations,
-        quantization=quantization_record(options, job.calibration),
+        formulations=rewritten.formulations,
+        quantization=quantization_record(options, job.calibration, rewritten.ranges),
     )
 
 

@@ -66,12 +66,6 @@ class ExportOptions:
                 f"{self.format}",
                 Exit.USAGE,
             )
-        if self.precision == "fp16" and spec.task == SEGMENTATION:
-            raise UserError(
-                "--precision fp16 is for classification: in float16 XNNPACK does not take the upsampling's "
-                f"product with a constant, and {spec.name} would not load; use fp16-weights or int8",
-                Exit.USAGE,
-            )
         if self.dynamic_batch and self.format != "onnx":
             raise UserError(
                 "--dynamic-batch works for --format onnx only: XNNPACK needs static shapes", Exit.USAGE

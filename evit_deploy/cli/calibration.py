@@ -29,11 +29,12 @@ def calibration_of(path: Path | None, precision: str) -> Calibration | None:
     from evit_deploy.exporters.precision.calibration import read_calibration, shipped_calibration
     from evit_deploy.exporters.precision.schemes import SCHEMES
 
-    if SCHEMES[precision].quantize is not None:
+    if SCHEMES[precision].calibrated:
         return shipped_calibration() if path is None else read_calibration(path)
     if path is not None:
         raise UserError(
-            f"--calibration is for --precision int8: {precision} takes no ranges from images", Exit.USAGE
+            f"--calibration is for --precision fp16 and int8: {precision} takes no ranges from images",
+            Exit.USAGE,
         )
     return None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import nn
@@ -66,10 +66,11 @@ class Chooser:
     Args:
         format: of the graph.
         table: costs on the target; without, every place gets the default.
+        without: formulations that are out of the question.
     """
 
-    def __init__(self, format: str, table: CostTable | None) -> None:
-        self._format, self._table = format, table
+    def __init__(self, format: str, table: CostTable | None, without: Collection[str] = ()) -> None:
+        self._format, self._table, self._without = format, table, without
         self.choices: list[Choice] = []
 
     def rewrite(self, model: nn.Module, input_shapes: InputShapes) -> int:
@@ -77,7 +78,7 @@ class Chooser:
         found = list(places(model, input_shapes, self._format))
         for place in found:
             builders = place.kind.formulations[self._format]
-            name, ground = self._cheapest(place, tuple(builders))
+            name, ground = self._cheapest(place, tuple(n for n in builders if n not in self._without))
             self.choices.append(Choice(place.path, place.key, name, ground))
             put_at(model, place.path, builders[name](place.module, place.height, place.width))
         return len(found)

@@ -27,6 +27,8 @@ from evit_deploy.models.blocks import ConvLayer, LinearLayer, MBConv
 from evit_deploy.models.heads import ClassificationHead
 
 KEEPS_CHILDREN = "maps"  # the formulation whose parts compute what the reference's parts compute
+PROJECTED_CONTEXT = "projected context"
+NOT_IN_FLOAT16 = (PROJECTED_CONTEXT,)  # XNNPACK in float16 takes no matmul by a constant
 Build = Callable[[Any, int, int], nn.Module]  # of the reference module, for maps of (height, width)
 
 
@@ -138,7 +140,7 @@ KINDS: tuple[Kind, ...] = (
             },
             "tflite": {
                 "channel-major": ChannelMajorLiteMLA,
-                "projected context": ProjectedContextLiteMLA,
+                PROJECTED_CONTEXT: ProjectedContextLiteMLA,
                 "maps": MatmulLiteMLA,
             },
         },

@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from numpy.typing import NDArray
+from torch import Tensor
 
 from evit_deploy.exporters.options import ExportOptions
+from evit_deploy.exporters.precision.attention_ranges import AttentionRanges, ranges_record
 from evit_deploy.exporters.precision.calibration import Calibration
 from evit_deploy.exporters.precision.schemes import SCHEMES
-from evit_deploy.exporters.samples import as_input
+from evit_deploy.exporters.samples import as_input, check_inputs
+from evit_deploy.exporters.tolerance import TOLERANCES
 
 
 def calibration_inputs(calibration: Calibration | None, options: ExportOptions) -> Iterator[NDArray[Any]]:
@@ -20,8 +23,21 @@ def calibration_inputs(calibration: Calibration | None, options: ExportOptions) 
         yield as_input(pixels, options).numpy()
 
 
-def quantization_record(options: ExportOptions, calibration: Calibration | None) -> dict[str, object]:
+def range_inputs(calibration: Calibration | None, options: ExportOptions) -> Iterator[Tensor]:
+    """What largest magnitudes are taken of: the calibration's images, and what the verification looks at."""
+    assert calibration is not None
+    for pixels in calibration.pixels(*options.resolution):
+        yield as_input(pixels, options)
+    for name, sample in check_inputs(options).items():
+        if name.startswith(TOLERANCES[options.precision].judged):
+            yield sample
+
+
+def quantization_record(
+    options: ExportOptions, calibration: Calibration | None, ranges: AttentionRanges
+) -> dict[str, object]:
     """What the manifest says of it; empty where nothing is calibrated."""
     if calibration is None:
         return {}
-    return {**SCHEMES[options.precision].description, "calibration": calibration.as_dict()}
+    attention = {"attention": ranges_record(ranges)} if ranges else {}
+    return {**SCHEMES[options.precision].description, "calibration": calibration.as_dict(), **attention}

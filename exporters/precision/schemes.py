@@ -41,6 +41,7 @@ class Scheme:
         finish: what is done with it after it was verified as precision `first`.
         quantize: the same where it needs inputs to calibrate on.
         description: of that, for the manifest.
+        float16: the graph has to do with what float16 can hold, and with the operators that XNNPACK has in it.
         runtime: how the finished file is verified.
     """
 
@@ -52,6 +53,12 @@ class Scheme:
     quantize: Quantize | None = None
     description: Mapping[str, object] = field(default_factory=dict)
     runtime: RuntimeOptions = DEFAULTS
+    float16: bool = False
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether ranges are taken from images."""
+        return self.quantize is not None or self.float16
 
 
 _ROUNDED = (BATCH_NORM, FLOAT16_WEIGHTS)
@@ -65,6 +72,7 @@ SCHEMES: Mapping[str, Scheme] = {
         first="fp16-weights",
         finish=ask_for_float16,
         runtime=RuntimeOptions(fp16=True),
+        float16=True,
     ),
     "int8": Scheme(first="fp32", quantize=quantize_tflite, description=DESCRIPTION),
 }

@@ -57,17 +57,28 @@ class UpsampleAxis(nn.Module):
         first = padded[: self.length].reshape(blocks)  # (blocks, block, M)
         last = padded[2 * NEIGHBOURS :].reshape(blocks)[:, -2 * NEIGHBOURS :]  # (blocks, 4, M)
         windows = torch.cat([first, last], dim=1)  # (blocks, block + 4, M)
-        return self.weights @ windows  # (blocks, factor*block, M)
+        return self.matrices(x) @ windows  # (blocks, factor*block, M)
+
+    def matrices(self, x: Tensor) -> Tensor:
+        """The band, (blocks, factor*block, block + 4), whatever x is."""
+        return self.weights
 
 
 class BandedUpsample(nn.Module):
-    """Bicubic upsampling of one map of (height, width) by `factor`."""
+    """Bicubic upsampling of one map of (height, width) by `factor`; `axis` makes the products."""
 
-    def __init__(self, factor: int, height: int, width: int, dtype: torch.dtype) -> None:
+    def __init__(
+        self,
+        factor: int,
+        height: int,
+        width: int,
+        dtype: torch.dtype,
+        axis: type[UpsampleAxis] = UpsampleAxis,
+    ) -> None:
         super().__init__()
         self.factor, self.height, self.width = factor, height, width
-        self.columns = UpsampleAxis(factor, width, dtype)
-        self.rows = UpsampleAxis(factor, height, dtype)
+        self.columns = axis(factor, width, dtype)
+        self.rows = axis(factor, height, dtype)
 
     def forward(self, x: Tensor) -> Tensor:
         """(1, C, H, W) -> (1, C, factor*H, factor*W)."""
@@ -84,16 +95,27 @@ def block_of(length: int) -> int | None:
     return next((block for block in range(BLOCK, length // 2 + 1) if length % block == 0), None)
 
 
-def rewrite(model: nn.Module, input_shapes: InputShapes) -> int:
+def rewrite(
+    model: nn.Module,
+    input_shapes: InputShapes,
+    axis: type[UpsampleAxis] = UpsampleAxis,
+    whole: type[MatmulUpsample] = MatmulUpsample,
+) -> int:
     """Replace every bicubic `UpsampleLayer`, for one image of one size; returns how many.
 
-    Maps with an axis that cannot be divided become `MatmulUpsample`: XNNPACK takes no batch of one.
+    Args:
+        model: changed in place.
+        input_shapes: of every module of `model`.
+        axis: makes the products of an axis.
+        whole: for maps with an axis that cannot be divided: XNNPACK takes no batch of one.
     """
     dtype = next((p.dtype for p in model.parameters()), torch.get_default_dtype())
 
     def replacement(path: str, module: UpsampleLayer) -> nn.Module:
         height, width = input_shapes[path][-2:]
         divided = block_of(height) is not None and block_of(width) is not None
-        return (BandedUpsample if divided else MatmulUpsample)(module.factor, height, width, dtype)
+        if divided:
+            return BandedUpsample(module.factor, height, width, dtype, axis)
+        return whole(module.factor, height, width, dtype)
 
     return replace_modules(model, UpsampleLayer, replacement)

@@ -19,6 +19,7 @@ from evit_deploy.exporters.rewrites import (
     batch_norm,
     bicubic_upsample,
     class_map_last,
+    float16_upsample,
     linear_attention,
 )
 from evit_deploy.exporters.rewrites.surgery import InputShapes, record_input_shapes
@@ -43,6 +44,11 @@ TFLITE_PIPELINE: tuple[Rewrite, ...] = (
     Rewrite(banded_upsample.NAME, banded_upsample.rewrite),
     Rewrite(average_pool_last.NAME, average_pool_last.rewrite),
     Rewrite(class_map_last.NAME, class_map_last.rewrite),
+)
+# XNNPACK in float16 takes no matmul by a constant.
+FLOAT16_PIPELINE: tuple[Rewrite, ...] = tuple(
+    Rewrite(float16_upsample.NAME, float16_upsample.rewrite) if step.name == banded_upsample.NAME else step
+    for step in TFLITE_PIPELINE
 )
 PIPELINES: Mapping[str, tuple[Rewrite, ...]] = {"onnx": EXPORT_PIPELINE, "tflite": TFLITE_PIPELINE}
 

@@ -155,7 +155,7 @@ def _perturbed_onnx(job: ExportJob, layer: str) -> bytes:
 
 def _perturbed_tflite(job: ExportJob, layer: str) -> bytes:
     """TFLite keeps no module paths: the weight is known by its values, whatever their order."""
-    rewritten, *_ = rewritten_model(job, reference_of(job), check_inputs(job.options)["noise"])
+    rewritten = rewritten_model(job, reference_of(job), check_inputs(job.options)["noise"]).module
     for reference_name, name in TFLITE_ATTENTION.items():
         layer = layer.replace(reference_name, name)
     wanted = np.sort(rewritten.get_parameter(f"model.{layer}.weight").numpy().ravel())

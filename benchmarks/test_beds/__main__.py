@@ -1,0 +1,57 @@
+"""Make the test beds: draw their images, train their models.
+
+    python -m evit_deploy.benchmarks.test_beds [scenes] [digits] [--retrain] [-o FOLDER]
+
+Prints the commands that use them. Everything is kept in the user's cache, or in FOLDER/NAME. The weights of
+`scenes` come with the package; --retrain trains them anew.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from evit_deploy.benchmarks.test_beds.beds import BEDS
+from evit_deploy.benchmarks.test_beds.make import BedFiles, make_bed
+
+
+@click.command(help=__doc__)
+@click.argument("names", nargs=-1, type=click.Choice(list(BEDS)))
+@click.option("--retrain", is_flag=True, help="Train even where there are weights: 20 minutes each.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FOLDER")
+def main(names: tuple[str, ...], retrain: bool, output: Path | None) -> None:
+    """Make those that are named, or both."""
+    for name in names or BEDS:
+        folder = None if output is None else output / name
+        click.echo(_usage(make_bed(BEDS[name], _Line(name), retrain=retrain, folder=folder)))
+
+
+class _Line:
+    """Progress: one line that changes on a terminal, every hundredth step elsewhere."""
+
+    def __init__(self, name: str) -> None:
+        self._name, self._count = name, 0
+
+    def __call__(self, what: str) -> None:
+        self._count += 1
+        if sys.stderr.isatty():
+            click.echo(f"\r\033[K{self._name}: {what}", nl=False, err=True)
+        elif self._count % 100 == 1:
+            click.echo(f"{self._name}: {what}", err=True)
+
+
+def _usage(files: BedFiles) -> str:
+    bed = files.bed
+    height, width = bed.resolution
+    shared = f"{bed.model} --weights {files.checkpoint} -r {height}x{width}"
+    return (
+        f"{bed.name}: {files.folder}\n"
+        f"  evit-export {shared} --precision int8 --calibration {files.calibration}\n"
+        f"  evit-eval ARTIFACT --data {files.data} --against {bed.model} --against-weights {files.checkpoint}"
+    )
+
+
+if __name__ == "__main__":
+    main()

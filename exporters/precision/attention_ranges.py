@@ -1,0 +1,107 @@
+"""How large the attention's intermediates become, and what follows for half precision.
+
+The reference is run in float32 on calibration images and on the inputs of the verification; of each attention
+and each of its scales the largest magnitudes are kept. From these follow the powers of two that keep every
+intermediate a factor of 8 to 16 below the largest float16 (`rewrites/scaled_attention.py`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from evit_deploy.exporters.rewrites import Rewrite
+from evit_deploy.exporters.rewrites.scaled_attention import NAME, Shift, rewrite
+from evit_deploy.models.attention import LiteMLA
+
+# Largest float16: 2^16. Sums over tokens stay below the first, their products with the queries below the second.
+SUMS_BELOW, PRODUCTS_BELOW = 2.0**12, 2.0**13
+
+
+@dataclass(frozen=True, slots=True)
+class Largest:
+    """Largest magnitudes of one scale of one attention, over all inputs.
+
+    With q, k after relu: `sums` is of v k^T and of sum_n k_n, `products` of both times q.
+    """
+
+    query: float
+    key: float
+    value: float
+    sums: float
+    products: float
+
+    def shift(self) -> Shift:
+        """By which powers of two keys and queries have to be smaller; never larger."""
+        key = _halvings(self.sums, SUMS_BELOW)
+        return Shift(query=max(0, _halvings(self.products, PRODUCTS_BELOW) - key), key=key)
+
+
+AttentionRanges = Mapping[str, tuple[Largest, ...]]  # path of a `LiteMLA` -> its scales
+
+
+def attention_ranges(model: nn.Module, inputs: Iterable[Tensor]) -> dict[str, tuple[Largest, ...]]:
+    """The largest magnitudes in every `LiteMLA` of `model`, over `inputs` (each of batch 1)."""
+    found: dict[str, tuple[Largest, ...]] = {}
+
+    def record(path: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
+        def hook(module: nn.Module, arguments: tuple[Tensor, ...]) -> None:
+            assert isinstance(module, LiteMLA)
+            now = _measured(module, arguments[0])
+            found[path] = tuple(map(_larger, found.get(path, now), now))
+
+        return hook
+
+    attentions = [(path, m) for path, m in model.named_modules() if isinstance(m, LiteMLA)]
+    handles = [module.register_forward_pre_hook(record(path)) for path, module in attentions]
+    try:
+        with torch.no_grad():
+            for each in inputs:
+                model(each)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return found
+
+
+def scaling_for(ranges: AttentionRanges) -> Rewrite:
+    """The rewrite that scales every attention by what its ranges ask for."""
+    shifts = {path: [scale.shift() for scale in scales] for path, scales in ranges.items()}
+    return Rewrite(NAME, partial(rewrite, shifts=shifts))
+
+
+def ranges_record(ranges: AttentionRanges) -> dict[str, object]:
+    """For the manifest: largest magnitudes and what was done about them."""
+    return {
+        path: [{"largest": asdict(scale), "shift": asdict(scale.shift())} for scale in scales]
+        for path, scales in ranges.items()
+    }
+
+
+def _measured(module: LiteMLA, x: Tensor) -> tuple[Largest, ...]:
+    qkv = module.qkv(x)
+    return tuple(_of_scale(part, module.dim) for part in (qkv, *(scale(qkv) for scale in module.aggreg)))
+
+
+def _of_scale(qkv: Tensor, dim: int) -> Largest:
+    heads = qkv.reshape(-1, 3 * dim, qkv.shape[-2] * qkv.shape[-1])  # (h, 3d, N)
+    q, k, v = torch.split(heads, dim, dim=1)
+    q, k = q.relu(), k.relu()
+    # Every partial sum counts, whatever the order in which a kernel adds: so sums of magnitudes.
+    sums = torch.cat([v.abs() @ k.transpose(-1, -2), k.sum(-1)[:, None]], dim=1)  # (h, d + 1, d)
+    products = sums @ q  # (h, d + 1, N)
+    return Largest(*(float(each.abs().amax()) for each in (q, k, v, sums, products)))
+
+
+def _larger(one: Largest, other: Largest) -> Largest:
+    return Largest(*(max(pair) for pair in zip(asdict(one).values(), asdict(other).values(), strict=True)))
+
+
+def _halvings(largest: float, limit: float) -> int:
+    """How often `largest` has to be halved to be at most `limit`."""
+    return max(0, math.ceil(math.log2(largest / limit))) if largest > 0 else 0

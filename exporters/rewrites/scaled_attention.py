@@ -1,0 +1,70 @@
+"""Linear attention for half precision: queries and keys smaller by powers of two, which cancel.
+
+    before:  out = (v k^T) q / ((sum_n k_n)^T q)
+    after:   the same of 2^-a k and 2^-b q
+
+Sums over a thousand tokens of products leave float16's range (65504) where the quotient is of the size of v.
+A power of two changes no bit of a significand, neither of the weights that make q and k (relu keeps it) nor
+of the sums, so in float32 the graph computes the very same. How large a and b have to be is measured, see
+`precision/attention_ranges.py`.
+
+The weights of a further scale are behind those of the first: they take only what is left to be done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from evit_deploy.exporters.rewrites.separate_heads import convolutions_of
+from evit_deploy.exporters.rewrites.surgery import InputShapes
+from evit_deploy.models.attention import LiteMLA
+
+NAME = "attention-scaled-for-float16"
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """Queries are multiplied by 2^-query, keys by 2^-key."""
+
+    query: int
+    key: int
+
+
+def rewrite(model: nn.Module, _input_shapes: InputShapes, shifts: Mapping[str, Sequence[Shift]]) -> int:
+    """Scale the weights of every `LiteMLA`; returns in how many that changed something.
+
+    Args:
+        model: changed in place.
+        shifts: path of a `LiteMLA` -> those of its scales, the unaggregated one first.
+    """
+    changed = 0
+    for path, scales in shifts.items():
+        module = model.get_submodule(path)
+        assert isinstance(module, LiteMLA)
+        first, *further = scales
+        changed += any(shift != Shift(0, 0) for shift in scales)
+        _scale(module.qkv.conv, first, module.dim)
+        for aggregation, shift in zip(module.aggreg, further, strict=True):
+            _scale(
+                convolutions_of(aggregation)[1],
+                Shift(shift.query - first.query, shift.key - first.key),
+                module.dim,
+            )
+    return changed
+
+
+def _scale(convolution: nn.Conv2d, shift: Shift, dim: int) -> None:
+    """Scale the outputs, which are laid out head by head, each as [q (d), k (d), v (d)]."""
+    factors = torch.tensor([2.0**-shift.query, 2.0**-shift.key, 1.0]).repeat_interleave(dim)
+    factors = factors.repeat(convolution.out_channels // len(factors)).to(convolution.weight.dtype)
+    convolution.weight = _constant(convolution.weight * factors.reshape(-1, 1, 1, 1))
+    if convolution.bias is not None:
+        convolution.bias = _constant(convolution.bias * factors)
+
+
+def _constant(value: Tensor) -> nn.Parameter:
+    return nn.Parameter(value.detach(), requires_grad=False)
