@@ -46,7 +46,8 @@ def packed(array: Array) -> dict[str, Any]:
 
 def unpacked(answer: Packed) -> Array:
     """What `packed` made, at the other end."""
-    return np.frombuffer(base64.b64decode(answer["bytes"]), answer["dtype"]).reshape(answer["shape"])
+    flat: Array = np.frombuffer(base64.b64decode(answer["bytes"]), answer["dtype"])
+    return flat.reshape(answer["shape"])
 
 
 def _images(job: Mapping[str, Any]) -> Iterator[Array]:
