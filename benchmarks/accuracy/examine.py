@@ -46,7 +46,8 @@ def examine_all(
         append: keeps a record.
         step: is told which image begins now.
     """
-    coding = coding_of(dataset.layout, subjects[0].num_classes)
+    masks = dataset.task == SEGMENTATION
+    coding = coding_of(dataset.layout, subjects[0].num_classes) if masks else None
     models = (*subjects, *([] if reference is None else [reference]))
     size = min((model.chunk for model in models if model.chunk is not None), default=1)
     for start in range(0, len(items), size):

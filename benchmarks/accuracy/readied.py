@@ -32,19 +32,19 @@ class Readied:
     labels: Map | None
 
 
-def readied(item: Item, models: Sequence[Subject], coding: Coding) -> Readied | Record:
+def readied(item: Item, models: Sequence[Subject], coding: Coding | None) -> Readied | Record:
     """Read and decode one image's files; one that cannot take part gives a record that says why.
 
     Args:
         item: the image, and its mask where it has one.
         models: those that will take it.
-        coding: of the mask's values.
+        coding: of the mask's values; `None` where there are no masks.
     """
     contents: list[bytes] = []
     try:
         contents += [_read(file) for file in item.files]
         picture = _of(item.image, decode, contents[0])
-        labels = None if item.mask is None else read_labels(item, contents[1], picture, coding)
+        labels = None if coding is None else read_labels(item, contents[1], picture, coding)
     except _Unusable as unusable:
         whole = len(contents) == len(item.files)
         sha256 = content_sha256(contents) if whole else None

@@ -13,6 +13,7 @@ import pytest
 from accuracy_data import coloured, folder_of_colours, imagenet_of_colours, save_graph, save_image, stripes
 
 from evit_deploy.benchmarks.accuracy.examine import examine_all
+from evit_deploy.benchmarks.accuracy.imagenet import read_class_list
 from evit_deploy.benchmarks.accuracy.layouts import read_dataset
 from evit_deploy.benchmarks.accuracy.records import Record
 from evit_deploy.benchmarks.accuracy.results import summarised
@@ -57,6 +58,18 @@ def test_labels_that_are_the_models_own_answers_give_everything(tmp_path: Path) 
     figures = evaluated(folder_of_colours(tmp_path / "maps"), [segmenter(tmp_path)])
     metrics = figures["models"][0]["metrics"]
     assert (metrics["miou_percent"], metrics["pixel_accuracy_percent"]) == (100, 100)
+
+
+def test_more_classes_than_a_mask_has_values(tmp_path: Path) -> None:
+    """As ImageNet has, which has no masks."""
+    names = tmp_path / "names.txt"
+    names.write_text("\n".join(["0r", "1g", "2b", *(f"unseen{i}" for i in range(997))]))
+    dataset = read_dataset(imagenet_of_colours(tmp_path / "data"), classes=read_class_list(names))
+    records: list[Record] = []
+    with opened_artifact(save_graph(tmp_path / "c.onnx", num_classes=1000)) as subject:
+        examine_all(dataset, dataset.items, [subject], None, records.append, lambda _: None)
+        figures = summarised(dataset, records, [subject], None, seed=0)
+    assert figures["models"][0]["metrics"]["top1_percent"] == 100
 
 
 def test_a_biased_model_is_wrong_where_it_must_be(tmp_path: Path) -> None:
