@@ -46,8 +46,9 @@ def packed(array: Array) -> dict[str, Any]:
 
 def unpacked(answer: Packed) -> Array:
     """What `packed` made, at the other end."""
-    flat: Array = np.frombuffer(base64.b64decode(answer["bytes"]), answer["dtype"])
-    return flat.reshape(answer["shape"])
+    values = np.frombuffer(base64.b64decode(answer["bytes"]), np.dtype(str(answer["dtype"])))
+    array: Array = values.reshape(answer["shape"])
+    return array
 
 
 def _images(job: Mapping[str, Any]) -> Iterator[Array]:
