@@ -66,6 +66,12 @@ def _operators(job: Job) -> dict[str, Any]:
     return operators_pass(job)
 
 
+def _answers(job: Job) -> dict[str, Any]:
+    from evit_deploy.benchmarks.answers import answers_pass
+
+    return answers_pass(job)
+
+
 def _validate(job: Job) -> dict[str, Any]:
     from evit_deploy.benchmarks.raw_tensors import validate_pass
 
@@ -92,6 +98,7 @@ MODES: Modes = {
     "count": _count,
     "profile": _profile,
     "operators": _operators,
+    "answers": _answers,
     "validate": _validate,
     "feeds": _feeds,
     "compare": _compare,

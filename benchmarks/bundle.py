@@ -19,6 +19,7 @@ _MAIN = "import sys\nfrom evit_deploy.benchmarks.{agent} import main\nsys.exit(m
 _BENCHMARKS = (
     "__init__",
     "agent",
+    "answers",
     "clusters",
     "conditions",
     "cores",

@@ -1,17 +1,19 @@
-"""One image through every model, and the loop over all of them."""
+"""Images through every model, a chunk at a time, and the loop over all of them.
+
+    files of a chunk -> pixels as each model takes them, labels -> every model's answers -> a record an image
+
+Where every model runs here a chunk is one image. A model on a device takes more at once, since a launch there
+takes seconds; of a chunk's images, which may be large, only what models take and the labels are kept.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import TypeVar
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from evit_deploy.benchmarks.accuracy.dataset import SEGMENTATION, Dataset, Item
-from evit_deploy.benchmarks.accuracy.images import Picture, UnusableFile, decode
-from evit_deploy.benchmarks.accuracy.labels import Coding, coding_of, decode_labels
+from evit_deploy.benchmarks.accuracy.images import Picture
+from evit_deploy.benchmarks.accuracy.labels import coding_of
 from evit_deploy.benchmarks.accuracy.outcome import (
     Map,
     MapOutcome,
@@ -21,10 +23,9 @@ from evit_deploy.benchmarks.accuracy.outcome import (
     top_outcome,
 )
 from evit_deploy.benchmarks.accuracy.preprocess import fitted
-from evit_deploy.benchmarks.accuracy.records import Record, content_sha256
-from evit_deploy.benchmarks.accuracy.subject import Array, Subject
-
-T = TypeVar("T")
+from evit_deploy.benchmarks.accuracy.readied import Readied, readied
+from evit_deploy.benchmarks.accuracy.records import Record
+from evit_deploy.benchmarks.accuracy.subject import Array, Pixels, Subject
 
 
 def examine_all(
@@ -45,41 +46,60 @@ def examine_all(
         append: keeps a record.
         step: is told which image begins now.
     """
-    coding = coding_of(dataset.layout, subjects[0].num_classes)
-    for item in items:
-        step(item.name)
-        append(examine(item, subjects, reference, coding))
+    masks = dataset.task == SEGMENTATION
+    coding = coding_of(dataset.layout, subjects[0].num_classes) if masks else None
+    models = (*subjects, *([] if reference is None else [reference]))
+    size = min((model.chunk for model in models if model.chunk is not None), default=1)
+    for start in range(0, len(items), size):
+        read: list[Readied | Record] = []
+        for item in items[start : start + size]:
+            step(item.name)
+            read.append(readied(item, models, coding))
+        for record in _records(read, models, with_reference=reference is not None):
+            append(record)
 
 
-def examine(item: Item, subjects: Sequence[Subject], reference: Subject | None, coding: Coding) -> Record:
-    """One image; a file that cannot take part gives a record that says why."""
-    contents: list[bytes] = []
-    try:
-        contents += [_read(file) for file in item.files]
-        picture = _of(item.image, decode, contents[0])
-        labels = None if item.mask is None else read_labels(item, contents[1], picture, coding)
-    except _Unusable as unusable:
-        whole = len(contents) == len(item.files)
-        sha256 = content_sha256(contents) if whole else None
-        return Record(item.name, sha256, file=_relative(unusable.file, item), problem=str(unusable))
-    outcomes = (
-        _segmented(picture, labels, subjects, reference)
-        if labels is not None
-        else _classified(picture, item, subjects, reference)
+def _records(
+    read: Sequence[Readied | Record], models: Sequence[Subject], *, with_reference: bool
+) -> Iterator[Record]:
+    """Have every model answer a chunk's images; the records of all, in order."""
+    usable = [one for one in read if isinstance(one, Readied)]
+    # A launch for nothing would be as long as any.
+    answers = [model.answers([one.pixels[i] for one in usable]) for i, model in enumerate(models) if usable]
+    by_image = iter(zip(*answers, strict=True))
+    for one in read:
+        if isinstance(one, Record):
+            yield one
+        else:
+            yield replace(one.record, outcomes=_outcomes(one, next(by_image), models, with_reference))
+
+
+def _outcomes(
+    image: Readied, answers: Sequence[Array], models: Sequence[Subject], with_reference: bool
+) -> tuple[TopOutcome, ...] | tuple[MapOutcome, ...]:
+    if image.labels is not None:
+        return _segmented(image, image.labels, answers, models, with_reference)
+    label = image.record.label
+    assert label is not None
+    return tuple(top_outcome(scores, label) for scores in answers)
+
+
+def _segmented(
+    image: Readied, labels: Map, answers: Sequence[Array], models: Sequence[Subject], with_reference: bool
+) -> tuple[MapOutcome, ...]:
+    """The reference comes last, and is compared with nothing."""
+    maps = [pixel_classes(a, image.size, m.num_classes) for a, m in zip(answers, models, strict=True)]
+    expected = [maps[-1]] * (len(maps) - 1) + [None] if with_reference else [None] * len(maps)
+    return tuple(
+        map_outcome(labels, classes, reference, model.num_classes)
+        for classes, reference, model in zip(maps, expected, models, strict=True)
     )
-    return Record(item.name, content_sha256(contents), item.label, picture.mode, outcomes)
 
 
-def read_labels(item: Item, content: bytes, picture: Picture, coding: Coding) -> Map:
-    """The classes of every pixel, (H, W)."""
-    assert item.mask is not None
-    height, width = picture.pixels.shape[:2]
-    return _of(item.mask, lambda mask: decode_labels(mask, coding, (height, width)), content)
-
-
-def scores_of(subject: Subject, pixels: NDArray[np.uint8]) -> Array:
+def scores_of(subject: Subject, pixels: Pixels) -> Array:
     """A model's logits or classes of an image of any size, (H, W, 3)."""
-    return subject.scores(fitted(pixels, subject.task, subject.size, subject.crop))
+    (scores,) = subject.answers([fitted(pixels, subject.task, subject.size, subject.crop)])
+    return scores
 
 
 def classes_of(subject: Subject, picture: Picture) -> Map:
@@ -87,51 +107,3 @@ def classes_of(subject: Subject, picture: Picture) -> Map:
     assert subject.task == SEGMENTATION
     height, width = picture.pixels.shape[:2]
     return pixel_classes(scores_of(subject, picture.pixels), (height, width), subject.num_classes)
-
-
-def _classified(
-    picture: Picture, item: Item, subjects: Sequence[Subject], reference: Subject | None
-) -> tuple[TopOutcome, ...]:
-    assert item.label is not None
-    everybody = (*subjects, *([] if reference is None else [reference]))
-    return tuple(top_outcome(scores_of(subject, picture.pixels), item.label) for subject in everybody)
-
-
-def _segmented(
-    picture: Picture, labels: Map, subjects: Sequence[Subject], reference: Subject | None
-) -> tuple[MapOutcome, ...]:
-    expected = None if reference is None else classes_of(reference, picture)
-    outcomes = [map_outcome(labels, classes_of(s, picture), expected, s.num_classes) for s in subjects]
-    if reference is not None and expected is not None:
-        outcomes.append(map_outcome(labels, expected, None, reference.num_classes))
-    return tuple(outcomes)
-
-
-class _Unusable(Exception):
-    """An `UnusableFile` that knows which file it is."""
-
-    def __init__(self, file: Path, reason: str) -> None:
-        super().__init__(reason)
-        self.file = file
-
-
-def _of(file: Path, read: Callable[[bytes], T], content: bytes) -> T:
-    try:
-        return read(content)
-    except UnusableFile as error:
-        raise _Unusable(file, str(error)) from error
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise _Unusable(file, f"cannot be read ({error.strerror})") from error
-
-
-def _relative(file: Path, item: Item) -> str:
-    """The file's path below the dataset's root, which is the image's without its own name."""
-    root = item.image
-    for _ in Path(item.name).parts:
-        root = root.parent
-    return file.relative_to(root).as_posix()

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from evit_deploy.artifact import write_atomically
 from evit_deploy.benchmarks.accuracy.dataset import SEGMENTATION, Dataset, Item
-from evit_deploy.benchmarks.accuracy.examine import classes_of, read_labels, scores_of
+from evit_deploy.benchmarks.accuracy.examine import classes_of, scores_of
 from evit_deploy.benchmarks.accuracy.images import Picture, decode
 from evit_deploy.benchmarks.accuracy.labels import coding_of
 from evit_deploy.benchmarks.accuracy.outcome import Map
+from evit_deploy.benchmarks.accuracy.readied import read_labels
 from evit_deploy.benchmarks.accuracy.records import Record
 from evit_deploy.benchmarks.accuracy.subject import Subject
 from evit_deploy.benchmarks.accuracy.worst import worst_records

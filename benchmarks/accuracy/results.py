@@ -19,14 +19,17 @@ from evit_deploy.benchmarks.accuracy.subject import Subject
 from evit_deploy.benchmarks.accuracy.top import top_comparison, top_metrics
 from evit_deploy.errors import Exit, UserError
 
-# History: 1 = first version.
-SCHEMA_VERSION = 1
+# History: 1 = first version; 2 = `device`, and in each model's identity its name.
+SCHEMA_VERSION = 2
 KIND = "evaluation"
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """One call of `evit-eval`.
+
+    `device` is where artifacts ran: `name`, `label`, `emulated` and `facts`; these are `None` where it was
+    this process, whose machine's facts are the `environment`. References in PyTorch ran here.
 
     `models` are those evaluated, then the reference; each with `name`, `role`, `identity` and `metrics`.
     `comparisons` are of each of them with the reference. `dataset` says what was found and what took part.
@@ -35,6 +38,7 @@ class Evaluation:
     created: str  # UTC, ISO 8601
     tool: dict[str, str]
     environment: dict[str, Any]
+    device: dict[str, Any]
     request: dict[str, Any]
     dataset: dict[str, Any]
     models: tuple[dict[str, Any], ...]

@@ -29,6 +29,7 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
         f"({data['layout']})",
         markup=False,
     )
+    _print_where(evaluation, console)
     headings = [heading for heading, _ in _COLUMNS[task]]
     _print(["model", headings[0], "95 %", *headings[1:]], [_row(m, task) for m in evaluation.models], console)
     if evaluation.comparisons:
@@ -43,6 +44,15 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
     if task != CLASSIFICATION:
         _print_classes(evaluation, console)
     _print_remarks(evaluation, console)
+
+
+def _print_where(evaluation: Evaluation, console: Console) -> None:
+    """Nothing where all ran in this process."""
+    if evaluation.device["facts"] is None:
+        return
+    here = any(model["identity"]["kind"] == "reference" for model in evaluation.models)
+    rest = ", models in PyTorch here" if here else ""
+    console.print(f"Artifacts ran on {evaluation.device['label']}{rest}", markup=False)
 
 
 def _row(model: Mapping[str, Any], task: str) -> list[str]:

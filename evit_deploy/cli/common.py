@@ -50,6 +50,9 @@ def run_command(command: click.Command, args: Sequence[str] | None = None) -> No
     except click.ClickException as error:
         _fail(error.format_message(), error.exit_code)
     except (KeyboardInterrupt, click.Abort):
+        # Python notes an interrupt that leaves a text which is executed, as namedtuple executes one, and then
+        # dies of the signal whatever code we exit with. Executing another text makes it forget.
+        exec("")
         _fail("interrupted", Exit.INTERRUPTED)
     except BrokenPipeError:
         # The reader of our output is gone (`| head`): nothing to say, and nobody to say it to.

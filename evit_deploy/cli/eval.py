@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import click
 from evit_deploy import __version__
 from evit_deploy.cli.common import Reporter, reporter_of, run_command, stdout_console, verbosity_options
 from evit_deploy.cli.eval_request import (
+    DEFAULT_DEVICE,
     DEFAULT_WEIGHTS,
     EvalRequest,
     refuse_beside_resume,
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
 # Those of benchmarks.accuracy.layouts; written out since importing them would cost --help its quick answer.
 LAYOUTS = ("imagenet", "cityscapes", "ade20k", "folder")
-_BESIDE_RESUME = ("resume", "as_json", "pictures", "worst", "quiet", "verbose")
+_BESIDE_RESUME = ("resume", "as_json", "pictures", "worst", "no_setup", "no_wait", "quiet", "verbose")
 _WORST = 10
 
 
@@ -68,7 +70,15 @@ _WORST = 10
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of --limit and bootstrap."
 )
-@click.option("-t", "--threads", type=click.IntRange(1), default=1, show_default=True, metavar="N")
+@click.option(
+    "-d",
+    "--device",
+    default=DEFAULT_DEVICE,
+    show_default=True,
+    metavar="NAME",
+    help="Where artifacts run; any of evit-bench's that has a Python.",
+)
+@click.option("-t", "--threads", type=click.IntRange(1), metavar="N", help="Default: evit.toml's, else 1.")
 @click.option("--interpreter", type=click.Choice(INTERPRETERS), default="auto", help="For TFLite files.")
 @click.option(
     "-o", "--output", type=click.Path(), metavar="FILE.json", help="Default: results/eval-TIME.json."
@@ -83,6 +93,8 @@ _WORST = 10
     "--worst", type=click.IntRange(1), default=_WORST, show_default=True, metavar="N", help="So many."
 )
 @click.option("--json", "as_json", is_flag=True, help="The result on stdout instead of tables; no records.")
+@click.option("--no-setup", is_flag=True, help="Fail rather than set up the emulator on first use.")
+@click.option("--no-wait", is_flag=True, help="Fail rather than wait for a benchmark on the device.")
 @runtime_options
 @verbosity_options
 def evaluate_command(
@@ -91,6 +103,8 @@ def evaluate_command(
     pictures: Path | None,
     worst: int,
     as_json: bool,
+    no_setup: bool,
+    no_wait: bool,
     quiet: bool,
     verbose: bool,
     **settings: Any,
@@ -114,6 +128,7 @@ def evaluate_command(
       evit-eval b1.onnx b1-int8.tflite --data imagenet/val --against b1 --limit 1000
       evit-eval seg.tflite --data cityscapes --pictures worst --worst 20
       evit-eval --model b0 --weights checkpoint.pt --data my_images
+      evit-eval b1-int8.tflite --data imagenet/val --limit 100 --device qemu:cortex-a76
     """
     from evit_deploy.benchmarks.accuracy.images import require_pillow
 
@@ -128,7 +143,7 @@ def evaluate_command(
         request = requested(resume)
     else:
         request = _request(artifacts, settings)
-    with opened(request, reporter) as ready:
+    with opened(request, reporter, setup=not no_setup, wait=not no_wait) as ready:
         evaluation, records = evaluate(ready, resume, reporter)
         _write(evaluation, Path(request.output), records)
         _show(evaluation, as_json, reporter)
@@ -141,8 +156,11 @@ def _request(artifacts: tuple[str, ...], settings: dict[str, Any]) -> EvalReques
     """What the options ask for.
 
     Raises:
-        UserError: they ask for nothing, or say what nobody reads.
+        UserError: they ask for nothing, say what nobody reads, or no device can do it.
     """
+    from evit_deploy.cli.device_choices import choose
+    from evit_deploy.devices import resolve
+
     options = runtime_options_of(settings).given()
     names = EvalRequest.__dataclass_fields__.keys()
     chosen = {name: value for name, value in settings.items() if name in names and name != "output"}
@@ -151,9 +169,10 @@ def _request(artifacts: tuple[str, ...], settings: dict[str, Any]) -> EvalReques
     output = settings["output"] or f"results/eval-{datetime.now(timezone.utc):%Y%m%dT%H%M%S}.json"
     if not output.endswith(".json"):
         raise UserError(f"--output {output}: expected a name that ends in .json")
-    request = EvalRequest(**chosen, artifacts=artifacts, output=output, options=options)
+    request = EvalRequest(**{**chosen, "threads": 1}, artifacts=artifacts, output=output, options=options)
     refuse_senseless(request)
-    return request
+    threads, cores = choose([resolve(request.device)], settings["threads"], None)
+    return replace(request, threads=threads, cores=cores)
 
 
 def _refuse_without_pictures(context: click.Context, pictures: Path | None) -> None:

@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from evit_deploy.benchmarks.accuracy.on_device import How, subject_on
 from evit_deploy.benchmarks.accuracy.subject import Subject, opened_artifact
 from evit_deploy.cli.common import Reporter
-from evit_deploy.cli.eval_request import EvalRequest, is_artifact
+from evit_deploy.cli.eval_request import EvalRequest, graphs_of, is_artifact
+from evit_deploy.devices import Device
 from evit_deploy.errors import Exit, SetupError, UserError
 from evit_deploy.runtimes import RuntimeOptions
 from evit_deploy.runtimes.options import refuse_unused
 
 
 def opened_models(
-    request: EvalRequest, reporter: Reporter, stack: ExitStack
+    request: EvalRequest, device: Device | None, reporter: Reporter, stack: ExitStack
 ) -> tuple[tuple[Subject, ...], Subject | None]:
     """What is evaluated, in the order of the options, and what --against names.
+
+    Args:
+        request: names them.
+        device: where artifacts run, ready; `None` is this process.
+        reporter: is told of warnings.
+        stack: closes what is opened.
 
     Raises:
         UserError, SetupError: one of them cannot be opened.
     """
-    subjects = [stack.enter_context(_artifact(path, request)) for path in request.artifacts]
+    subjects = [_artifact(path, request, device, stack) for path in request.artifacts]
     if request.model is not None:
         subjects.append(_reference(request.model, request.weights, request.resolution, request, reporter))
-    reference = _against(request, subjects[0], reporter, stack)
+    reference = _against(request, subjects[0], device, reporter, stack)
     return _told_apart(request, subjects, reference)
 
 
@@ -46,12 +54,13 @@ def _told_apart(
     return tuple(apart[: len(subjects)]), None if reference is None else apart[-1]
 
 
-def _artifact(path: str, request: EvalRequest) -> AbstractContextManager[Subject]:
-    return opened_artifact(
-        Path(path),
-        interpreter=request.interpreter,
-        threads=request.threads,
-        options=RuntimeOptions(**(request.options or {})),
+def _artifact(path: str, request: EvalRequest, device: Device | None, stack: ExitStack) -> Subject:
+    options = RuntimeOptions(**(request.options or {}))
+    interpreter, threads = request.interpreter, request.threads
+    if device is not None:
+        return subject_on(device, Path(path), How(interpreter, threads, request.cores, options))
+    return stack.enter_context(
+        opened_artifact(Path(path), interpreter=interpreter, threads=threads, options=options)
     )
 
 
@@ -61,8 +70,6 @@ def refuse_unused_options(request: EvalRequest) -> None:
     Raises:
         UserError: there is such a word or option.
     """
-    graphs = [*request.artifacts, *([request.against] if request.against else [])]
-    paths = [Path(path) for path in graphs if is_artifact(path)]
     for path in request.artifacts:
         if not is_artifact(path):
             raise UserError(
@@ -70,14 +77,16 @@ def refuse_unused_options(request: EvalRequest) -> None:
                 Exit.ARTIFACT_UNREADABLE,
             )
     if request.options:
-        refuse_unused(RuntimeOptions(**request.options), paths)
+        refuse_unused(RuntimeOptions(**request.options), [Path(path) for path in graphs_of(request)])
 
 
-def _against(request: EvalRequest, first: Subject, reporter: Reporter, stack: ExitStack) -> Subject | None:
+def _against(
+    request: EvalRequest, first: Subject, device: Device | None, reporter: Reporter, stack: ExitStack
+) -> Subject | None:
     if request.against is None:
         return None
     if is_artifact(request.against):
-        return stack.enter_context(_artifact(request.against, request))
+        return _artifact(request.against, request, device, stack)
     size = request.resolution or first.size
     try:
         return _reference(request.against, request.against_weights, size, request, reporter)

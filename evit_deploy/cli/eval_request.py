@@ -13,13 +13,15 @@ from evit_deploy.artifact import FORMAT_SUFFIXES
 from evit_deploy.errors import UserError
 
 DEFAULT_WEIGHTS = "pretrained"
+DEFAULT_DEVICE = "local"
 
 
 @dataclass(frozen=True, slots=True)
 class EvalRequest:
     """Everything that decides the figures; paths as they were given. Kept in the records' header.
 
-    `output` is where the result goes. `options` are those of the runtimes that were given.
+    `output` is where the result goes. `options` are those of the runtimes that were given. `threads` and
+    `cores` are as the option says or, where it was not given, the device's entry in evit.toml.
     """
 
     data: str
@@ -35,7 +37,9 @@ class EvalRequest:
     against_weights: str = DEFAULT_WEIGHTS
     limit: int | None = None
     seed: int = 0
+    device: str = DEFAULT_DEVICE
     threads: int = 1
+    cores: str = "auto"
     interpreter: str = "auto"
     options: Mapping[str, Any] | None = None
 
@@ -66,6 +70,12 @@ def is_artifact(text: str) -> bool:
     return text.endswith(tuple(FORMAT_SUFFIXES.values()))
 
 
+def graphs_of(request: EvalRequest) -> tuple[str, ...]:
+    """Every graph file that a request names, the one of --against last."""
+    against = request.against
+    return (*request.artifacts, *([against] if against is not None and is_artifact(against) else []))
+
+
 def refuse_senseless(request: EvalRequest) -> None:
     """Options that say nothing where they stand.
 
@@ -77,6 +87,10 @@ def refuse_senseless(request: EvalRequest) -> None:
     twice = sorted({path for path in request.artifacts if request.artifacts.count(path) > 1})
     if twice:
         raise UserError(f"{twice[0]}: named twice; name it once")
+    if request.device != DEFAULT_DEVICE and not graphs_of(request):
+        raise UserError(
+            f"--device {request.device}: artifacts run there, and none is named; models in PyTorch run here"
+        )
     if request.model is None and request.weights != DEFAULT_WEIGHTS:
         raise UserError("--weights: are those of --model, which is not given; an artifact has its own")
     named = request.against is not None and not is_artifact(request.against)

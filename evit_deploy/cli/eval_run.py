@@ -31,6 +31,7 @@ from evit_deploy.benchmarks.accuracy.results import Evaluation, summarised
 from evit_deploy.benchmarks.accuracy.subject import Subject
 from evit_deploy.benchmarks.environment import machine_facts
 from evit_deploy.cli.common import Reporter
+from evit_deploy.cli.eval_device import facts_of, opened_device
 from evit_deploy.cli.eval_models import opened_models, refuse_unused_options
 from evit_deploy.cli.eval_request import EvalRequest, request_from_dict
 from evit_deploy.errors import UserError
@@ -40,11 +41,16 @@ _LINES = 20  # of progress where there is no terminal
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """Models and data, ready. `items` are those asked for; `reference` is what --against names."""
+    """Models and data, ready.
+
+    `items` are those asked for; `device` says where artifacts run, see `Evaluation`; `reference` is what
+    --against names.
+    """
 
     request: EvalRequest
     dataset: Dataset
     items: tuple[Item, ...]
+    device: dict[str, Any]
     subjects: tuple[Subject, ...]
     reference: Subject | None
 
@@ -69,8 +75,16 @@ def tool() -> dict[str, str]:
 
 
 @contextmanager
-def opened(request: EvalRequest, reporter: Reporter) -> Iterator[Opened]:
+def opened(
+    request: EvalRequest, reporter: Reporter, *, setup: bool = True, wait: bool = True
+) -> Iterator[Opened]:
     """Everything that a request names, checked against each other.
+
+    Args:
+        request: names it.
+        reporter: is told of warnings, and of what takes time.
+        setup: see `opened_device`.
+        wait: see `opened_device`.
 
     Raises:
         UserError, SetupError: something is missing or does not fit.
@@ -80,7 +94,9 @@ def opened(request: EvalRequest, reporter: Reporter) -> Iterator[Opened]:
     dataset = read_dataset(Path(request.data), request.layout, request.split, classes)
     items = sample(dataset.items, request.limit, request.seed)
     with ExitStack() as stack:
-        found = Opened(request, dataset, items, *opened_models(request, reporter, stack))
+        device = stack.enter_context(opened_device(request, reporter, setup=setup, wait=wait))
+        models = opened_models(request, device, reporter, stack)
+        found = Opened(request, dataset, items, facts_of(device), *models)
         refuse_misfits(dataset, found.models)
         yield found
 
@@ -139,6 +155,7 @@ def _evaluation(opened: Opened, records: Sequence[Record]) -> Evaluation:
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         tool=tool(),
         environment=machine_facts(libraries=False),
+        device=opened.device,
         request=request.as_dict(),
         **facts,
     )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
+from collections.abc import Sequence
 
-from evit_deploy.benchmarks.accuracy.subject import Array, Subject
+import torch
+
+from evit_deploy.benchmarks.accuracy.subject import HERE, Array, Pixels, Subject
 from evit_deploy.models import create_model
 from evit_deploy.models.weights import LoadedWeights, resolve_weights
 from evit_deploy.models.zoo import IMAGENET_MEAN, IMAGENET_STD, ModelSpec, check_resolution, find_model
@@ -40,18 +40,21 @@ def reference_subject(
         size=size,
         crop=spec.crop,
         identity=_identity(spec, loaded, size),
-        scores=_Scores(spec, loaded),
+        answers=_Answers(spec, loaded),
     )
     return subject, loaded.warning
 
 
-class _Scores:
-    """(H, W, 3) pixels -> logits (C,) or (C, H/8, W/8), float32."""
+class _Answers:
+    """(H, W, 3) pixels each -> logits (C,) or (C, H/8, W/8) each, float32. One after the other."""
 
     def __init__(self, spec: ModelSpec, loaded: LoadedWeights) -> None:
         self._model = create_model(spec.name, weights=loaded.state_dict)
 
-    def __call__(self, pixels: NDArray[np.uint8]) -> Array:
+    def __call__(self, images: Sequence[Pixels]) -> list[Array]:
+        return [self._answer(pixels) for pixels in images]
+
+    def _answer(self, pixels: Pixels) -> Array:
         values = normalise(pixels, IMAGENET_MEAN, IMAGENET_STD)  # (H, W, 3)
         image = torch.from_numpy(values).permute(2, 0, 1)[None].contiguous()  # (1, 3, H, W)
         with torch.inference_mode():
@@ -72,5 +75,6 @@ def _identity(spec: ModelSpec, loaded: LoadedWeights, size: tuple[int, int]) -> 
             "seed": origin.seed,
         },
         "resolution": list(size),
+        "device": HERE,
         "runtime": {"name": "torch", "version": str(torch.__version__)},
     }

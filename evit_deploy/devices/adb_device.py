@@ -50,6 +50,7 @@ class AdbDevice(Device):
     def _open(self) -> None:
         self._device.label = self.label
         self._device.open()
+        self.has_python = self._device.has_python
 
     def reach(self) -> None:
         """See `Device.reach`."""
@@ -62,6 +63,10 @@ class AdbDevice(Device):
     def push(self, path: Path) -> str:
         """See `Device.push`."""
         return self._device.push(path)
+
+    def put(self, path: Path, name: str) -> None:
+        """See `Device.put`."""
+        self._device.put(path, name)
 
     def install_agent(self, path: Path) -> None:
         """See `Device.install_agent`."""

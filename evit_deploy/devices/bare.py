@@ -27,6 +27,7 @@ class BareDevice(Device):
     """A device of which only the shell is used."""
 
     emulated = False
+    has_python = False
 
     def __init__(self, name: str, link: Link) -> None:
         assert link.folder is not None, "there is no cache folder where there is no Python to ask for it"

@@ -37,7 +37,8 @@ class Device(abc.ABC):
     `name` is what the user writes ("local", "qemu:cortex-a76"), `label` what tables show. `figure` is what it
     measures: LATENCY; COUNT, instructions by class; INSTRUCTION_TIME, all instructions of the machine, as the
     time of a clock that counts them. The latter two are `emulated`: nothing there is a latency. `choices` are
-    the "cores" and "threads" that its entry in evit.toml asks for.
+    the "cores" and "threads" that its entry in evit.toml asks for. `has_python`: the agent itself runs there,
+    in all of its modes; where False another program takes its place. Known as soon as the device is open.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Device(abc.ABC):
     emulated: bool
     figure: str = LATENCY
     choices: Mapping[str, Any] = MappingProxyType({})
+    has_python: bool = True
 
     @abc.abstractmethod
     def open(self) -> None:
@@ -70,6 +72,14 @@ class Device(abc.ABC):
     @abc.abstractmethod
     def push(self, path: Path) -> str:
         """Make a file available to the agent; the value is its name there."""
+
+    def put(self, path: Path, name: str) -> None:
+        """Copy a file to the folder in which the agent runs, in the place of an earlier one of this name.
+
+        For what is of this run only, while a board keeps what is pushed. Gone with `close`; only where the
+        device has a Python.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no folder in which the agent runs")
 
     @abc.abstractmethod
     def install_agent(self, path: Path) -> None:

@@ -156,9 +156,13 @@ class BoardDevice(Device):
         self._names[name] = path
         return name
 
+    def put(self, path: Path, name: str) -> None:
+        """See `Device.put`."""
+        self._opened().send(path, name, here=True)
+
     def install_agent(self, path: Path) -> None:
         """See `Device.install_agent`."""
-        self._opened().send(path, AGENT_FILE, here=True)
+        self.put(path, AGENT_FILE)
 
     def lock(self, owner: Owner, *, wait: bool) -> Owner | None:
         """See `Device.lock`."""

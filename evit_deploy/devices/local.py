@@ -46,9 +46,13 @@ class LocalDevice(Device):
         self._names[name] = path
         return name
 
+    def put(self, path: Path, name: str) -> None:
+        """See `Device.put`."""
+        shutil.copyfile(path, self._opened() / name)
+
     def install_agent(self, path: Path) -> None:
         """See `Device.install_agent`."""
-        shutil.copyfile(path, self._opened() / AGENT_FILE)
+        self.put(path, AGENT_FILE)
 
     def lock(self, owner: Owner, *, wait: bool) -> Owner | None:
         """See `Device.lock`.

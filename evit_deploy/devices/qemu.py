@@ -70,14 +70,19 @@ class QemuDevice(Device):
         self._names[name] = path
         return name
 
+    def put(self, path: Path, name: str) -> None:
+        """See `Device.put`."""
+        shutil.copyfile(path, self._opened() / name)
+
     def install_agent(self, path: Path) -> None:
         """See `Device.install_agent`."""
-        shutil.copyfile(path, self._opened() / AGENT_FILE)
+        self.put(path, AGENT_FILE)
 
     def run_agent(self, job: Mapping[str, Any]) -> dict[str, Any]:
         """See `Device.run_agent`. A counting job's result gets `counts`: region -> class -> instructions.
 
-        If the job says `mnemonics`, also `mnemonics`: region -> mnemonic -> instructions.
+        If the job says `mnemonics`, also `mnemonics`: region -> mnemonic -> instructions. If it says that
+        `counted` is False, the emulator runs without its counter.
 
         Raises:
             UserError: more than one thread: threads that wait for each other spin, and the totals of two
@@ -93,11 +98,12 @@ class QemuDevice(Device):
         assert emulator is not None
         # The runtimes size their pools by what they may run on: one processor, as /sys shows in there.
         cores = str(random.choice(sorted(os.sched_getaffinity(0))))
+        counted = job.get("counted", True)
         result = launch_agent(
             emulator.command(
                 self.core,
                 [AGENT_FILE, JOB_FILE, RESULT_FILE],
-                counts=_COUNTS_FILE,
+                counts=_COUNTS_FILE if counted else None,
                 mnemonics=bool(job.get("mnemonics")),
             ),
             {**job, "cores": cores},
@@ -106,7 +112,7 @@ class QemuDevice(Device):
             names=self._names,
             label=self.label,
         )
-        return {**result, **_read_counts(folder / _COUNTS_FILE)}
+        return {**result, **_read_counts(folder / _COUNTS_FILE)} if counted else result
 
     def facts(self) -> dict[str, Any]:
         """See `Device.facts`; with the versions of the emulator's parts, and without what is the host's."""

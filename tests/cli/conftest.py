@@ -1,18 +1,21 @@
-"""`evit-export` as a person runs it, and a folder of artifacts that it made."""
+"""`evit-export` and `evit-eval` as a person runs them, and a folder of artifacts that the first made."""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
 MODULE = "evit_deploy.cli.export"
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
+RunEval = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def export_environment(**variables: str) -> dict[str, str]:
@@ -63,3 +66,42 @@ def first_run(
     """An empty folder in which `evit-export b0` was run for both formats, and what it said."""
     folder = tmp_path_factory.mktemp("first")
     return folder, run_in(folder, "b0", "--resolution", "64", "--weights", "random")
+
+
+def eval_environment(**variables: str) -> dict[str, str]:
+    offline = {"HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": "/nonexistent"}
+    return {**os.environ, **offline, "PYTHONPATH": str(REPOSITORY), **variables}
+
+
+def eval_in(
+    folder: Path, *arguments: object, prelude: str = "", **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run `evit-eval` there; `prelude` is Python that runs before it in the same process."""
+    start = f"{prelude}\nfrom evit_deploy.cli.eval import main\nmain()"
+    return subprocess.run(
+        [sys.executable, "-c", start, *map(str, arguments)],
+        cwd=folder,
+        env=eval_environment(**variables),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+@pytest.fixture
+def run_eval(tmp_path: Path) -> RunEval:
+    """`eval_in` the test's folder."""
+    return lambda *arguments, **options: eval_in(tmp_path, *arguments, **options)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """A JSON file."""
+    data: dict[str, Any] = json.loads(path.read_text())
+    return data
+
+
+def error_of(done: subprocess.CompletedProcess[str]) -> str:
+    """The one line that a command failed with."""
+    assert "Traceback" not in done.stderr
+    return done.stderr.splitlines()[-1].removeprefix("error: ")

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import click
 import pytest
 
@@ -67,6 +72,18 @@ def test_a_returned_number_is_the_exit_code() -> None:
 def test_our_errors_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_code("--fail") == Exit.IMAGE
     assert capsys.readouterr().err == "error: two lines\n"
+
+
+def test_an_interrupt_in_executed_text_has_our_exit_code_too(tmp_path: Path) -> None:
+    """As one is that comes while an import makes a namedtuple, in a module that "-m" runs."""
+    (tmp_path / "stops.py").write_text(
+        "import click\nfrom evit_deploy.cli.common import run_command\n"
+        "run_command(click.Command('stops', callback=lambda: exec('raise KeyboardInterrupt')))\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, "-m", "stops"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=False)
+    assert done.returncode == Exit.INTERRUPTED
 
 
 def test_completion_offers_commands_and_the_defaults_options() -> None:

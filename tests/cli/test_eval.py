@@ -3,45 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
-from typing import Any
 
 import numpy as np
 import pytest
 from accuracy_data import coloured, folder_of_colours, imagenet_of_colours, save_graph, save_image
+from cli.conftest import RunEval, error_of, eval_environment, read
 from PIL import Image
 
 from evit_deploy.artifact import manifest_path
 from evit_deploy.errors import Exit
 
-REPOSITORY = Path(__file__).parents[2]
-RunEval = Callable[..., "CompletedProcess[str]"]
 RECORDS = "r.records.jsonl"
-
-
-def environment() -> dict[str, str]:
-    offline = {"HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": "/nonexistent"}
-    return {**os.environ, **offline, "PYTHONPATH": str(REPOSITORY)}
-
-
-@pytest.fixture
-def run_eval(tmp_path: Path) -> RunEval:
-    """Run `evit-eval` in the test's folder; `prelude` is Python that runs before it in the same process."""
-
-    def run(*arguments: object, prelude: str = "") -> CompletedProcess[str]:
-        start = f"{prelude}\nfrom evit_deploy.cli.eval import main\nmain()"
-        command = [sys.executable, "-c", start, *map(str, arguments)]
-        return subprocess.run(
-            command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False, timeout=300
-        )
-
-    return run
 
 
 @pytest.fixture
@@ -54,16 +31,6 @@ def colours(tmp_path: Path) -> Path:
     return imagenet_of_colours(tmp_path / "data")
 
 
-def read(path: Path) -> dict[str, Any]:
-    data: dict[str, Any] = json.loads(path.read_text())
-    return data
-
-
-def error_of(done: CompletedProcess[str]) -> str:
-    assert "Traceback" not in done.stderr
-    return done.stderr.splitlines()[-1].removeprefix("error: ")
-
-
 def test_classification(run_eval: RunEval, classifier: Path, colours: Path, tmp_path: Path) -> None:
     done = run_eval("c.onnx", "--data", "data", "-o", "out/r.json")
     assert done.returncode == 0, done.stderr
@@ -74,10 +41,13 @@ def test_classification(run_eval: RunEval, classifier: Path, colours: Path, tmp_
     assert done.stderr.splitlines()[-1] == "result: out/r.json"
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["r.json"]
     data = read(tmp_path / "out/r.json")
-    assert (data["schema"], data["kind"], len(data["records"])) == (1, "evaluation", 9)
+    assert (data["schema"], data["kind"], len(data["records"])) == (2, "evaluation", 9)
     (model,) = data["models"]
     manifest = read(manifest_path(classifier))
     assert model["identity"]["sha256"] == manifest["graph"]["sha256"]
+    assert model["identity"]["device"] == "local"
+    assert data["device"] == {"name": "local", "label": "local", "emulated": False, "facts": None}
+    assert "ran on" not in done.stdout
     assert data["environment"]["machine"] and data["tool"]["numpy"] == np.__version__
     assert data["dataset"]["classes"] == ["0r", "1g", "2b"]
 
@@ -149,7 +119,7 @@ def interrupted(folder: Path, number: int = signal.SIGINT) -> CompletedProcess[s
     ]
     command += ["-o", "r.json"]
     with subprocess.Popen(
-        command, cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command, cwd=folder, env=eval_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stderr is not None
         assert any("91 of 600" in line for line in process.stderr)

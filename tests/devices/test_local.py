@@ -28,6 +28,16 @@ def test_the_answer_comes_back_and_nothing_stays(tmp_path: Path) -> None:
     assert not folder.exists()
 
 
+def test_a_file_is_put_where_the_agent_runs_in_the_place_of_an_earlier_one(tmp_path: Path) -> None:
+    code = "import json, sys; json.dump({'result': {'text': open('given').read()}}, open(sys.argv[2], 'w'))"
+    with LocalDevice() as device:
+        device.install_agent(agent_that_runs(code, tmp_path))
+        for text in ("longer", "short"):
+            (tmp_path / "mine").write_text(text)
+            device.put(tmp_path / "mine", "given")
+            assert device.run_agent({"mode": "x"}) == {"text": text}
+
+
 def test_errors_of_the_agent_are_raised_here_with_the_users_name_of_the_file(tmp_path: Path) -> None:
     graph = tmp_path / "x.onnx"
     with LocalDevice() as device:

@@ -13,8 +13,10 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
+from accuracy_data import imagenet_of_colours, save_graph
 from boards.adb_board import ADDRESS, FOUND, WITHOUT_PYTHON, AdbBoard, started_board
 from boards.bench import ONCE, last_line, result_of
+from cli.conftest import eval_in
 
 from evit_deploy.devices.adb import FOLDER
 from evit_deploy.errors import Exit
@@ -63,6 +65,14 @@ def test_b0_computes_on_the_device_what_it_computes_here(
         assert measurement["memory"]["peak_bytes"] > measurement["memory"]["idle_bytes"] > 1e6
     facts = result["devices"][board.name]
     assert (facts["machine"], facts["libc"]) == ("aarch64", "glibc 2.36")
+
+
+def test_nothing_is_evaluated_without_python(board: AdbBoard, tmp_path: Path) -> None:
+    save_graph(tmp_path / "c.onnx")
+    imagenet_of_colours(tmp_path / "data")
+    done = eval_in(tmp_path, "c.onnx", "--data", "data", "-d", board.name, **board.variables)
+    assert done.returncode == Exit.DEVICE
+    assert last_line(done).startswith(f"error: {board.name}: it has no Python, without which nothing can be ")
 
 
 def test_what_is_there_is_not_sent_again(board: AdbBoard, run_bench: RunBench, tiny_onnx: Path) -> None:

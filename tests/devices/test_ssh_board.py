@@ -18,9 +18,12 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
+from accuracy_data import imagenet_of_colours, save_graph
 from boards.bench import ONCE, PATIENCE_S, assert_nothing_left, end_of, last_line, result_of, started_bench
 from boards.ssh_board import CLOCK_AT_1970, SshBoard, started_board
+from cli.conftest import eval_in
 
+from evit_deploy.artifact import sha256_of
 from evit_deploy.devices.board_python import BoardPython
 from evit_deploy.devices.board_wheels import fetch_wheels
 from evit_deploy.errors import Exit, SetupError
@@ -84,6 +87,21 @@ def test_b0_computes_on_the_board_what_it_computes_here(
     for measurement in result["measurements"]:
         parity = measurement["launches"][0]["parity"]
         assert parity["sqnr_db"] > 80, (measurement["device"], parity)
+
+
+def test_an_evaluation_leaves_the_artifact_there_and_no_images(board: SshBoard, tmp_path: Path) -> None:
+    graph = save_graph(tmp_path / "c.onnx")
+    imagenet_of_colours(tmp_path / "data")
+    before = set(board.sh(f"mkdir -p {HOME}/files; ls {HOME}/files").split())
+    arguments = ("c.onnx", "--data", "data", "-d", board.name, "--json", "-o", "r.json")
+    result = result_of(eval_in(tmp_path, *arguments, **board.variables))
+    (model,) = result["models"]
+    assert (model["metrics"]["images"], model["metrics"]["top1_percent"]) == (9, 100)
+    assert model["identity"]["device"] == board.name
+    assert result["device"]["facts"]["environment"]["kind"] == "private"
+    after = set(board.sh(f"ls {HOME}/files").split())
+    assert after - before == {f"{sha256_of(graph)}.onnx"}
+    assert_nothing_left(board, HOME)
 
 
 @pytest.mark.boards

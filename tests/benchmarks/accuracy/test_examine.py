@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,11 @@ import pytest
 from accuracy_data import coloured, folder_of_colours, imagenet_of_colours, save_graph, save_image, stripes
 
 from evit_deploy.benchmarks.accuracy.examine import examine_all
+from evit_deploy.benchmarks.accuracy.imagenet import read_class_list
 from evit_deploy.benchmarks.accuracy.layouts import read_dataset
 from evit_deploy.benchmarks.accuracy.records import Record
 from evit_deploy.benchmarks.accuracy.results import summarised
-from evit_deploy.benchmarks.accuracy.subject import opened_artifact
+from evit_deploy.benchmarks.accuracy.subject import Array, Pixels, Subject, opened_artifact
 from evit_deploy.benchmarks.accuracy.worst import worst_records
 from evit_deploy.errors import Exit, UserError
 
@@ -29,6 +31,16 @@ def evaluated(data: Path, graphs: list[Path], against: Path | None = None) -> di
         reference = None if against is None else stack.enter_context(opened_artifact(against))
         examine_all(dataset, dataset.items, subjects, reference, records.append, lambda _: None)
         return summarised(dataset, records, subjects, reference, seed=0)
+
+
+def in_chunks(subject: Subject, chunk: int, sizes: list[int]) -> Subject:
+    """The same model, which says that it takes several images at once, and notes how many it was given."""
+
+    def answers(images: Sequence[Pixels]) -> list[Array]:
+        sizes.append(len(images))
+        return subject.answers(images)
+
+    return dataclasses.replace(subject, answers=answers, chunk=chunk)
 
 
 def segmenter(folder: Path, name: str = "s.onnx", **options: Any) -> Path:
@@ -46,6 +58,18 @@ def test_labels_that_are_the_models_own_answers_give_everything(tmp_path: Path) 
     figures = evaluated(folder_of_colours(tmp_path / "maps"), [segmenter(tmp_path)])
     metrics = figures["models"][0]["metrics"]
     assert (metrics["miou_percent"], metrics["pixel_accuracy_percent"]) == (100, 100)
+
+
+def test_more_classes_than_a_mask_has_values(tmp_path: Path) -> None:
+    """As ImageNet has, which has no masks."""
+    names = tmp_path / "names.txt"
+    names.write_text("\n".join(["0r", "1g", "2b", *(f"unseen{i}" for i in range(997))]))
+    dataset = read_dataset(imagenet_of_colours(tmp_path / "data"), classes=read_class_list(names))
+    records: list[Record] = []
+    with opened_artifact(save_graph(tmp_path / "c.onnx", num_classes=1000)) as subject:
+        examine_all(dataset, dataset.items, [subject], None, records.append, lambda _: None)
+        figures = summarised(dataset, records, [subject], None, seed=0)
+    assert figures["models"][0]["metrics"]["top1_percent"] == 100
 
 
 def test_a_biased_model_is_wrong_where_it_must_be(tmp_path: Path) -> None:
@@ -203,3 +227,49 @@ def test_records_are_whole_numbers_only(tmp_path: Path) -> None:
     for record in figures["records"]:
         for outcome in record.outcomes:
             assert all(isinstance(n, int) for triple in dataclasses.asdict(outcome)["counts"] for n in triple)
+
+
+@pytest.mark.parametrize("task", ["classification", "segmentation"])
+def test_chunks_give_the_same_records_in_the_same_order(tmp_path: Path, task: str) -> None:
+    """With bad files among them, which no model is given; the smallest chunk holds for all."""
+    if task == "classification":
+        data, graph = imagenet_of_colours(tmp_path / "data", 3), save_graph(tmp_path / "c.onnx")
+        bad = ["0r/1.png", "2b/0.png"]
+    else:
+        data, graph = folder_of_colours(tmp_path / "data", 9), segmenter(tmp_path)
+        bad = ["images/1.png", "masks/6.png"]
+    for name in bad:
+        (data / name).write_bytes(b"damaged")
+    dataset = read_dataset(data)
+    one_by_one, records, begun = [], [], []
+    given: tuple[list[int], ...] = ([], [], [])
+    with opened_artifact(graph) as subject:
+        examine_all(dataset, dataset.items, [subject], subject, one_by_one.append, lambda _: None)
+        examine_all(
+            dataset,
+            dataset.items,
+            [in_chunks(subject, 7, given[0]), in_chunks(subject, 4, given[1])],
+            in_chunks(subject, 5, given[2]),
+            records.append,
+            begun.append,
+        )
+    assert given == ([3, 3, 1],) * 3
+    assert begun == [item.name for item in dataset.items]
+    assert [record.file for record in records if record.problem is not None] == bad
+    for record, single in zip(records, one_by_one, strict=True):
+        first, second, reference = record.outcomes or (None,) * 3
+        assert first == second
+        assert dataclasses.replace(record, outcomes=()) == dataclasses.replace(single, outcomes=())
+        assert (first, reference) == (single.outcomes or (None, None))
+
+
+def test_a_chunk_of_bad_files_is_no_launch(tmp_path: Path) -> None:
+    data = imagenet_of_colours(tmp_path / "data", 1)
+    for path in sorted(data.rglob("*.png"))[:2]:
+        path.write_bytes(b"")
+    dataset, sizes, records = read_dataset(data), [], []
+    with opened_artifact(save_graph(tmp_path / "c.onnx")) as subject:
+        subjects = [in_chunks(subject, 2, sizes)]
+        examine_all(dataset, dataset.items, subjects, None, records.append, lambda _: None)
+    assert sizes == [1]
+    assert [record.problem for record in records] == ["is empty", "is empty", None]

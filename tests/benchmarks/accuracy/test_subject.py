@@ -12,7 +12,8 @@ from accuracy_data import MEAN, STD, coloured, save_graph, stripes
 
 from evit_deploy.artifact import Preprocessing, TensorSpec, manifest_path, read_manifest, sha256_of, to_json
 from evit_deploy.benchmarks.accuracy.outcome import pixel_classes
-from evit_deploy.benchmarks.accuracy.subject import _encoded, _values, opened_artifact
+from evit_deploy.benchmarks.accuracy.subject import opened_artifact
+from evit_deploy.benchmarks.accuracy.tensors import encoded, values_of
 from evit_deploy.errors import Exit, UserError
 from evit_deploy.photographs import normalise
 from evit_deploy.runtimes import open_runner
@@ -33,7 +34,7 @@ def test_classifiers_of_every_input(tmp_path: Path, kind: str) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (8, 16, 3), dtype=np.uint8)
     with opened_artifact(save_graph(tmp_path / "g.onnx", size=(8, 16), **KINDS[kind])) as subject:
         assert (subject.size, subject.num_classes, subject.task) == ((8, 16), 3, "classification")
-        scores = subject.scores(pixels)
+        (scores,) = subject.answers([pixels])
     means = pixels.astype(np.float64).mean(axis=(0, 1)) / 255
     assert scores.shape == (3,)
     assert np.abs(scores - means).max() < (2e-3 if kind == "half" else 1e-6)
@@ -44,7 +45,7 @@ def test_segmenters_of_every_input(tmp_path: Path, kind: str) -> None:
     classes = stripes(0)
     path = save_graph(tmp_path / "g.onnx", task="segmentation", size=(32, 64), **KINDS[kind])
     with opened_artifact(path) as subject:
-        scores = subject.scores(coloured(classes))
+        (scores,) = subject.answers([coloured(classes)])
     assert scores.shape == (3, 4, 8)
     assert np.array_equal(pixel_classes(scores, (32, 64), 3), classes)
 
@@ -64,14 +65,14 @@ def test_tflite(tmp_path: Path, tiny_tflite: Path) -> None:
     with opened_artifact(tiny_tflite) as subject, open_runner(tiny_tflite) as runner:
         image = normalise(pixels, MEAN, STD).transpose(2, 0, 1)[None]
         (expected,) = runner.run({runner.inputs[0].name: np.ascontiguousarray(image)}).values()
-        assert np.array_equal(subject.scores(pixels), expected[0])
+        assert np.array_equal(subject.answers([pixels])[0], expected[0])
 
 
 def test_a_class_map(tmp_path: Path) -> None:
     classes = stripes(1)
     path = save_graph(tmp_path / "g.onnx", task="segmentation", size=(32, 64), head="argmax")
     with opened_artifact(path) as subject:
-        scores = subject.scores(coloured(classes))
+        (scores,) = subject.answers([coloured(classes)])
     assert scores.shape == (4, 8)
     assert np.array_equal(pixel_classes(scores, (32, 64), 3), classes)
 
@@ -88,10 +89,10 @@ def test_a_map_that_is_not_finite_has_nobodys_class() -> None:
 
 def test_quantised_inputs() -> None:
     pixels = np.array([[[0, 128, 255]]], np.uint8)
-    values = _values(pixels, Preprocessing((0.5,) * 3, (0.5,) * 3, 1.0, False))  # -1 to 1
+    values = values_of(pixels, Preprocessing((0.5,) * 3, (0.5,) * 3, 1.0, False))  # -1 to 1
     tensor = TensorSpec("image", (1, 1, 1, 3), "NHWC", "int8", (2 / 255, -1))
-    assert _encoded(values, tensor).tolist() == [[[-128, 0, 126]]]
-    assert _encoded(values * 2, tensor).tolist() == [[[-128, 0, 127]]]
+    assert encoded(values, tensor).tolist() == [[[-128, 0, 126]]]
+    assert encoded(values * 2, tensor).tolist() == [[[-128, 0, 127]]]
 
 
 def test_without_a_manifest(tmp_path: Path) -> None:
