@@ -1,8 +1,9 @@
 """How large the attention's intermediates become, and what follows for half precision.
 
-The reference is run in float32 on calibration images and on the inputs of the verification; of each attention
-and each of its scales the largest magnitudes are kept. From these follow the powers of two that keep every
-intermediate a factor of 8 to 16 below the largest float16 (`rewrites/scaled_attention.py`).
+The reference is run in float32 on calibration images and on the inputs of the verification; of each scale of
+each attention the largest magnitudes are kept. From these follow the powers of two that bring the largest
+products to an eighth of the largest float16, and so everything as far from its smallest as can be
+(`rewrites/scaled_attention.py`).
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from evit_deploy.exporters.rewrites import Rewrite
 from evit_deploy.exporters.rewrites.scaled_attention import NAME, Shift, rewrite
 from evit_deploy.models.attention import LiteMLA
 
-# Largest float16: 2^16. Sums over tokens stay below the first, their products with the queries below the second.
-SUMS_BELOW, PRODUCTS_BELOW = 2.0**12, 2.0**13
+# Largest float16: 2^16. Sums over tokens come to lie below the first, their products with q below the second.
+SUMS_BELOW, PRODUCTS_BELOW = 2.0**10, 2.0**13
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +38,10 @@ class Largest:
     products: float
 
     def shift(self) -> Shift:
-        """By which powers of two keys and queries have to be smaller; never larger."""
+        """By which powers of two keys and queries have to be smaller, or larger where these are negative."""
         key = _halvings(self.sums, SUMS_BELOW)
-        return Shift(query=max(0, _halvings(self.products, PRODUCTS_BELOW) - key), key=key)
+        least = _halvings(self.query, PRODUCTS_BELOW)
+        return Shift(query=max(least, _halvings(self.products, PRODUCTS_BELOW) - key), key=key)
 
 
 AttentionRanges = Mapping[str, tuple[Largest, ...]]  # path of a `LiteMLA` -> its scales
@@ -103,5 +105,5 @@ def _larger(one: Largest, other: Largest) -> Largest:
 
 
 def _halvings(largest: float, limit: float) -> int:
-    """How often `largest` has to be halved to be at most `limit`."""
-    return max(0, math.ceil(math.log2(largest / limit))) if largest > 0 else 0
+    """How often `largest` has to be halved to be at most `limit`, and no further; negative: doubled."""
+    return math.ceil(math.log2(largest / limit)) if largest > 0 else 0

@@ -41,7 +41,7 @@ class Scheme:
         finish: what is done with it after it was verified as precision `first`.
         quantize: the same where it needs inputs to calibrate on.
         description: of that, for the manifest.
-        float16: the graph has to do with what float16 can hold, and with the operators that XNNPACK has in it.
+        float16: the graph has to do with what float16 can hold, and XNNPACK's operators in it.
         runtime: how the finished file is verified.
     """
 

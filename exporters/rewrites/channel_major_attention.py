@@ -14,10 +14,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
-from evit_deploy.exporters.rewrites.linear_attention import FLOOR, STEEPNESS
+from evit_deploy.exporters.rewrites.linear_attention import kept_from_zero
 from evit_deploy.exporters.rewrites.separate_heads import Heads, SeparateHeads, projection_weights
 from evit_deploy.exporters.rewrites.token_sums import blocks_of, channel_sums, head_products
 from evit_deploy.models.attention import LiteMLA
@@ -26,7 +28,12 @@ QUARTER = 0.25
 
 
 class ChannelMajorLiteMLA(nn.Module):
-    """`LiteMLA` for one image of one size. The BatchNorm of the reference is folded already."""
+    """`LiteMLA` for one image of one size. The BatchNorm of the reference is folded already.
+
+    `denominator` makes of t what is divided by.
+    """
+
+    denominator: Callable[[Tensor], Tensor] = staticmethod(kept_from_zero)
 
     def __init__(self, reference: LiteMLA, height: int, width: int) -> None:
         super().__init__()
@@ -53,7 +60,7 @@ class ChannelMajorLiteMLA(nn.Module):
         key_sum = (channel_sums(heads.key, self.blocks) * QUARTER).reshape(-1, 1, self.dim)  # (h, 1, d)
         out = torch.cat([context, key_sum], dim=1) @ q.permute(1, 2, 0)  # (h, d + 1, N)
         total = out[:, self.dim :]  # (h, 1, N)
-        return out[:, : self.dim] * (total + (FLOOR - STEEPNESS * total).relu()).reciprocal()  # (h, d, N)
+        return out[:, : self.dim] * self.denominator(total).reciprocal()  # (h, d, N)
 
     def _by_heads(self, part: Tensor) -> Tensor:
         """(1, hd, H, W) -> (N, h, d), as NHWC has it: what permutes it is one transposition."""

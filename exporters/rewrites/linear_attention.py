@@ -22,6 +22,8 @@ Source: the reference in `evit_deploy/models/attention.py`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 
 from evit_deploy.exporters.rewrites.surgery import InputShapes, replace_modules
@@ -32,8 +34,18 @@ FLOOR = 2.0**-14
 STEEPNESS = 2.0**15
 
 
+def kept_from_zero(total: Tensor) -> Tensor:
+    """The denominator t + relu(2^-14 - 2^15 t)."""
+    return total + (FLOOR - STEEPNESS * total).relu()
+
+
 class MatmulLiteMLA(LiteMLA):
-    """`LiteMLA` with the attention written out for one size; the reference's own children."""
+    """`LiteMLA` with the attention written out for one size; the reference's own children.
+
+    `denominator` makes of t what is divided by.
+    """
+
+    denominator: Callable[[Tensor], Tensor] = staticmethod(kept_from_zero)
 
     def __init__(self, reference: LiteMLA, height: int, width: int) -> None:
         nn.Module.__init__(self)  # `LiteMLA`'s would make new children, only to throw them away
@@ -55,7 +67,7 @@ class MatmulLiteMLA(LiteMLA):
         context = v @ k.transpose(-1, -2)  # (B, h, d, d)
         key_sum = k.sum(dim=-1, keepdim=True).transpose(-1, -2)  # (B, h, 1, d)
         total = key_sum @ q  # (B, h, 1, N)
-        out = (context @ q) / (total + (FLOOR - STEEPNESS * total).relu())  # (B, h, d, N)
+        out = (context @ q) / self.denominator(total)  # (B, h, d, N)
         return out.reshape(-1, h * d, self.height, self.width)  # (B, hd, H, W)
 
 

@@ -21,6 +21,7 @@ from evit_deploy.exporters.rewrites import (
     class_map_last,
     float16_upsample,
     linear_attention,
+    scaled_attention,
 )
 from evit_deploy.exporters.rewrites.surgery import InputShapes, record_input_shapes
 
@@ -45,10 +46,14 @@ TFLITE_PIPELINE: tuple[Rewrite, ...] = (
     Rewrite(average_pool_last.NAME, average_pool_last.rewrite),
     Rewrite(class_map_last.NAME, class_map_last.rewrite),
 )
-# XNNPACK in float16 takes no matmul by a constant.
-FLOAT16_PIPELINE: tuple[Rewrite, ...] = tuple(
-    Rewrite(float16_upsample.NAME, float16_upsample.rewrite) if step.name == banded_upsample.NAME else step
-    for step in TFLITE_PIPELINE
+# The attention's scaling goes in front of these: it depends on the images.
+FLOAT16_PIPELINE: tuple[Rewrite, ...] = (
+    Rewrite(batch_norm.NAME, batch_norm.rewrite),
+    Rewrite(linear_attention.NAME, linear_attention.rewrite),
+    Rewrite(scaled_attention.DENOMINATORS_NAME, scaled_attention.rewrite_denominators),
+    Rewrite(float16_upsample.NAME, float16_upsample.rewrite),
+    Rewrite(average_pool_last.NAME, average_pool_last.rewrite),
+    Rewrite(class_map_last.NAME, class_map_last.rewrite),
 )
 PIPELINES: Mapping[str, tuple[Rewrite, ...]] = {"onnx": EXPORT_PIPELINE, "tflite": TFLITE_PIPELINE}
 

@@ -1,12 +1,13 @@
-"""Linear attention for half precision: queries and keys smaller by powers of two, which cancel.
+"""Linear attention for half precision: queries and keys times powers of two, which cancel.
 
     before:  out = (v k^T) q / ((sum_n k_n)^T q)
-    after:   the same of 2^-a k and 2^-b q
+    after:   the same of 2^-a k and 2^-b q, divided by max(t, 2^-14)
 
-Sums over a thousand tokens of products leave float16's range (65504) where the quotient is of the size of v.
-A power of two changes no bit of a significand, neither of the weights that make q and k (relu keeps it) nor
-of the sums, so in float32 the graph computes the very same. How large a and b have to be is measured, see
-`precision/attention_ranges.py`.
+Both sums can leave float16's range where their quotient is of the size of v: sums over a thousand tokens at
+its upper end (65504), products of small q and k at its lower one, where 1/t overflows below 2^-16. A power of
+two changes no bit of a significand, neither of the weights that make q and k (relu keeps it) nor of the sums.
+a and b are measured, see `precision/attention_ranges.py`: the largest t comes to lie near the upper end. Then
+a t below 2^-14 is less than a part in 10^8 of the largest: those rows are drawn towards zero.
 
 The weights of a further scale are behind those of the first: they take only what is left to be done.
 """
@@ -19,11 +20,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from evit_deploy.exporters.rewrites.channel_major_attention import ChannelMajorLiteMLA
+from evit_deploy.exporters.rewrites.linear_attention import FLOOR, MatmulLiteMLA
 from evit_deploy.exporters.rewrites.separate_heads import convolutions_of
 from evit_deploy.exporters.rewrites.surgery import InputShapes
 from evit_deploy.models.attention import LiteMLA
 
-NAME = "attention-scaled-for-float16"
+NAME, DENOMINATORS_NAME = "attention-scaled-for-float16", "denominators-clamped-for-float16"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,19 @@ def rewrite(model: nn.Module, _input_shapes: InputShapes, shifts: Mapping[str, S
                 module.dim,
             )
     return changed
+
+
+def rewrite_denominators(model: nn.Module, _input_shapes: InputShapes) -> int:
+    """Divide by max(t, 2^-14) in every attention that was written for TFLite; returns in how many."""
+    found = [m for m in model.modules() if isinstance(m, MatmulLiteMLA | ChannelMajorLiteMLA)]
+    for module in found:
+        module.denominator = clamped
+    return len(found)
+
+
+def clamped(total: Tensor) -> Tensor:
+    """max(t, 2^-14), the smallest normal float16."""
+    return total.clamp(min=FLOOR)
 
 
 def _scale(convolution: nn.Conv2d, shift: Shift, dim: int) -> None:
