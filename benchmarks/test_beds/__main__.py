@@ -8,13 +8,13 @@ Prints the commands that use them. Everything is kept in the user's cache, or in
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
 from evit_deploy.benchmarks.test_beds.beds import BEDS
 from evit_deploy.benchmarks.test_beds.make import BedFiles, make_bed
+from evit_deploy.benchmarks.test_beds.progress import Progress
 
 
 @click.command(help=__doc__)
@@ -25,21 +25,7 @@ def main(names: tuple[str, ...], retrain: bool, output: Path | None) -> None:
     """Make those that are named, or both."""
     for name in names or BEDS:
         folder = None if output is None else output / name
-        click.echo(_usage(make_bed(BEDS[name], _Line(name), retrain=retrain, folder=folder)))
-
-
-class _Line:
-    """Progress: one line that changes on a terminal, every hundredth step elsewhere."""
-
-    def __init__(self, name: str) -> None:
-        self._name, self._count = name, 0
-
-    def __call__(self, what: str) -> None:
-        self._count += 1
-        if sys.stderr.isatty():
-            click.echo(f"\r\033[K{self._name}: {what}", nl=False, err=True)
-        elif self._count % 100 == 1:
-            click.echo(f"{self._name}: {what}", err=True)
+        click.echo(_usage(make_bed(BEDS[name], Progress(name), retrain=retrain, folder=folder)))
 
 
 def _usage(files: BedFiles) -> str:

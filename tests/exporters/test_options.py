@@ -29,7 +29,6 @@ REFUSED = {
     "dynamic batch in TFLite": ("tflite", SEG, {"dynamic_batch": True}, "--format onnx only"),
     "int8 in ONNX": ("onnx", B0, {"precision": "int8"}, "--precision int8 is for --format tflite; got onnx"),
     "fp16 in ONNX": ("onnx", B0, {"precision": "fp16"}, "--precision fp16 is for --format tflite; got onnx"),
-    "fp16 segmentation": ("tflite", SEG, {"precision": "fp16"}, "--precision fp16 is for classification"),
     "argmax of a classifier": ("onnx", B0, {"head": "argmax"}, "--head argmax is for segmentation"),
     "upsample of a classifier": ("onnx", B0, {"head": "upsample"}, "--head upsample is for segmentation"),
     "bilinear classifier": ("onnx", B0, {"upsample": "bilinear"}, "--upsample bilinear is for segmentation"),

@@ -12,6 +12,7 @@ import pytest
 from evit_deploy.errors import ParityError
 from evit_deploy.exporters.export import Exported, ExportJob, export
 from evit_deploy.exporters.plain import PLAIN_PIPELINE
+from evit_deploy.exporters.precision.attention_ranges import PRODUCTS_BELOW
 from evit_deploy.exporters.precision.float16_compute import KEY, VALUE
 from evit_deploy.exporters.reverify import verify_artifact
 from evit_deploy.exporters.tflite_metadata import embedded, read_model
@@ -42,6 +43,23 @@ def test_the_file_asks_for_it_in_one_partition_and_half_the_size(made: Exported,
     assert made.manifest.graph.delegate_partitions == 1
     float32 = exported("b0", "tflite", (64, 64), precision="fp32")[1]
     assert made.path.stat().st_size < 0.54 * float32.path.stat().st_size
+
+
+def test_segmentation_is_in_one_partition_too(exported: Exports) -> None:
+    """XNNPACK takes no matmul by a constant in float16: such a file would not even load."""
+    made = exported("seg-b0-cityscapes", "tflite", (64, 64), precision="fp16")[1]
+    assert made.manifest.parity["passed"]
+    assert made.manifest.graph.delegate_partitions == 1
+    assert made.manifest.parity["samples"]["noise"]["sqnr_db"] > 40
+
+
+def test_what_the_attention_was_scaled_by_is_in_the_manifest(made: Exported) -> None:
+    attention = made.manifest.quantization["attention"]
+    assert len(attention) == 4  # of B0, two in each of two stages
+    for scales in attention.values():
+        for scale in scales:
+            scaled = scale["largest"]["products"] * 2.0 ** -(scale["shift"]["query"] + scale["shift"]["key"])
+            assert scaled <= PRODUCTS_BELOW
 
 
 def test_it_can_be_verified_again(made: Exported) -> None:
