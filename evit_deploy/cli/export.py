@@ -103,7 +103,7 @@ keep_samples_option = click.option(
     "--calibration",
     type=click.Path(path_type=Path),
     metavar="FOLDER|FILE.npz",
-    help="Images that int8 takes its ranges from; scikit-learn's two, with a warning, where not given.",
+    help="Images that int8 and fp16 take ranges from; scikit-learn's two, with a warning, where not given.",
 )
 @click.option(
     "-r",

@@ -35,8 +35,8 @@ def range_inputs(calibration: Calibration | None, options: ExportOptions) -> Ite
 def quantization_record(
     options: ExportOptions, calibration: Calibration | None, ranges: AttentionRanges
 ) -> dict[str, object]:
-    """What the manifest says of it; empty where nothing is calibrated."""
-    if calibration is None:
-        return {}
+    """What the manifest says of it; empty where no ranges are taken."""
     attention = {"attention": ranges_record(ranges)} if ranges else {}
+    if calibration is None:
+        return attention
     return {**SCHEMES[options.precision].description, "calibration": calibration.as_dict(), **attention}
