@@ -182,9 +182,12 @@ def rewritten_model(
     Raises:
         UserError: a table of costs cannot be read.
     """
-    if job.pipeline is not None:
-        return (*apply_rewrites(reference, example, job.pipeline), {})
     format = job.options.format
+    pipeline = job.pipeline
+    if pipeline is None:
+        pipeline = SCHEMES[job.options.precision].pipelines.get(format)
+    if pipeline is not None:
+        return (*apply_rewrites(reference, example, pipeline), {})
     chooser = Chooser(format, load_table(format, job.options.target, job.tables))
     rewritten, fired = apply_rewrites(reference, example, with_choices(PIPELINES[format], chooser))
     return rewritten, fired, chooser.as_dict()
@@ -266,8 +269,8 @@ def _require_first(
 def _finished(job: ExportJob, content: bytes) -> bytes:
     """The file as it computes in its precision."""
     scheme = SCHEMES[job.options.precision]
-    if scheme.quantize is not None:
-        return scheme.quantize(content, calibration_inputs(job.calibration, job.options))
+    if (quantize := scheme.quantize.get(job.options.format)) is not None:
+        return quantize(content, calibration_inputs(job.calibration, job.options))
     assert scheme.finish is not None
     return scheme.finish(content)
 

@@ -29,7 +29,7 @@ def calibration_of(path: Path | None, precision: str) -> Calibration | None:
     from evit_deploy.exporters.precision.calibration import read_calibration, shipped_calibration
     from evit_deploy.exporters.precision.schemes import SCHEMES
 
-    if SCHEMES[precision].quantize is not None:
+    if SCHEMES[precision].quantize:
         return shipped_calibration() if path is None else read_calibration(path)
     if path is not None:
         raise UserError(

@@ -97,7 +97,7 @@ keep_samples_option = click.option(
     type=click.Choice(["fp32", "fp16-weights", "fp16", "int8"]),
     default="fp32",
     show_default=True,
-    help="fp16-weights: half the file, computed in float32. TFLite: fp16, and int8 convolutions.",
+    help="fp16-weights: half the file, computed in float32. fp16: TFLite. int8: convolutions and linear layers.",
 )
 @click.option(
     "--calibration",
@@ -249,8 +249,10 @@ def _tuned(
     jobs: list[ExportJob], tune_first: bool, settings: dict[str, Any], reporter: Reporter
 ) -> list[ExportJob]:
     """With the user's own costs where they are asked for, measured before where that is."""
-    from evit_deploy.cli.tune import own_tables, tune
+    from evit_deploy.cli.tune import own_tables, refuse_nothing_to_tune, tune
 
+    if tune_first or settings["tuned"]:
+        refuse_nothing_to_tune(jobs)
     if tune_first:
         tune(jobs, settings["device"], reporter)
     if not (tune_first or settings["tuned"]):

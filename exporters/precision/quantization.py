@@ -24,4 +24,4 @@ def quantization_record(options: ExportOptions, calibration: Calibration | None)
     """What the manifest says of it; empty where nothing is calibrated."""
     if calibration is None:
         return {}
-    return {**SCHEMES[options.precision].description, "calibration": calibration.as_dict()}
+    return {**SCHEMES[options.precision].descriptions[options.format], "calibration": calibration.as_dict()}

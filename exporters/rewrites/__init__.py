@@ -2,6 +2,7 @@
 
 from evit_deploy.exporters.rewrites.pipeline import (
     EXPORT_PIPELINE,
+    INT8_ONNX_PIPELINE,
     PIPELINES,
     TFLITE_PIPELINE,
     Rewrite,
@@ -10,6 +11,7 @@ from evit_deploy.exporters.rewrites.pipeline import (
 
 __all__ = [
     "EXPORT_PIPELINE",
+    "INT8_ONNX_PIPELINE",
     "PIPELINES",
     "TFLITE_PIPELINE",
     "Rewrite",

@@ -20,6 +20,7 @@ from evit_deploy.exporters.rewrites import (
     bicubic_upsample,
     class_map_last,
     linear_attention,
+    token_products,
 )
 from evit_deploy.exporters.rewrites.surgery import InputShapes, record_input_shapes
 
@@ -43,6 +44,12 @@ TFLITE_PIPELINE: tuple[Rewrite, ...] = (
     Rewrite(banded_upsample.NAME, banded_upsample.rewrite),
     Rewrite(average_pool_last.NAME, average_pool_last.rewrite),
     Rewrite(class_map_last.NAME, class_map_last.rewrite),
+)
+# For ONNX Runtime's integer kernels, whatever the core.
+INT8_ONNX_PIPELINE: tuple[Rewrite, ...] = (
+    Rewrite(batch_norm.NAME, batch_norm.rewrite),
+    Rewrite(token_products.NAME, token_products.rewrite),
+    Rewrite(bicubic_upsample.NAME, bicubic_upsample.rewrite),
 )
 PIPELINES: Mapping[str, tuple[Rewrite, ...]] = {"onnx": EXPORT_PIPELINE, "tflite": TFLITE_PIPELINE}
 

@@ -1,0 +1,117 @@
+"""An ONNX graph whose convolutions and products with constants compute in int8, everything else in float32.
+
+    before:  Y = Gemm(X, W, b)
+    after:   Y = Gemm(DQ(Q(X)), DQ(Wq), DQ(bq))                        ONNX Runtime: QGemm, which gives float32
+    before:  y = Conv(x, W, b)                                         dense, or depthwise
+    after:   y = DQ(Q(Conv(DQ(Q(x)), DQ(Wq), DQ(bq))))                 ONNX Runtime: QLinearConv, channels-last
+
+    X, x    uint8, asymmetric, a scale for the tensor, its range seen on calibration images and fixed
+    Wq      symmetric, a scale for each output channel: int8 of a depthwise convolution, else uint8 about 128
+    bq      int32, in steps of a product
+
+By onnxruntime.quantization. Q and DQ are ONNX's own operators: any runtime computes this graph, ONNX Runtime
+fuses it as it loads. Not quantised: grouped 1x1 convolutions, which are too thin, and the products of two
+activations in the attention, whose quotient would divide by a quantised zero.
+
+Why uint8 about 128: x86-64 without VNNI adds two products of uint8 with int8 in 16 bits, which overflows, and
+ONNX Runtime makes uint8 of int8 activations there. Products of two uint8 are exact on every core, the numbers
+are the same, and Arm's kernels take as many instructions. Depthwise kernels are exact for int8 weights, and
+those with the fewest instructions on Arm are for int8 ones only.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evit_deploy.exporters.quiet import conversion
+
+if TYPE_CHECKING:
+    import onnx
+
+_MIDDLE = 128
+
+
+def quantize_onnx(content: bytes, inputs: Iterable[NDArray[Any]]) -> bytes:
+    """An int8 ONNX file.
+
+    Args:
+        content: a float32 file of one input, `image`, and one output.
+        inputs: what `image` is calibrated on, each of its shape and dtype.
+
+    Raises:
+        EvitError: the quantizer failed, with the end of what it said.
+    """
+    with conversion("int8"):
+        import onnx
+
+        model = _quantized(onnx.load_from_string(content), inputs)
+        _centre_weights(model)
+        del model.graph.value_info[:]
+        onnx.checker.check_model(model, full_check=True)
+        written: bytes = model.SerializeToString(deterministic=True)
+    return written
+
+
+def _quantized(model: onnx.ModelProto, inputs: Iterable[NDArray[Any]]) -> onnx.ModelProto:
+    """With Q and DQ, every weight in int8."""
+    import onnx
+    from onnxruntime import quantization
+
+    class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
+        """One at a time: there may be many."""
+
+        def __init__(self) -> None:
+            self._inputs: Iterator[NDArray[Any]] = iter(inputs)
+
+        def get_next(self) -> dict[str, NDArray[Any]] | None:
+            image = next(self._inputs, None)
+            return None if image is None else {"image": image}
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "quantized.onnx"
+        quantization.quantize_static(
+            model,
+            path,
+            Reader(),
+            quant_format=quantization.QuantFormat.QDQ,
+            op_types_to_quantize=["Conv", "Gemm"],
+            nodes_to_exclude=[node.name for node in model.graph.node if _is_grouped(node, model)],
+            per_channel=True,
+            activation_type=quantization.QuantType.QUInt8,
+            weight_type=quantization.QuantType.QInt8,
+            extra_options={"OpTypesToExcludeOutputQuantization": ["Gemm"]},
+        )
+        return onnx.load(str(path))
+
+
+def _is_grouped(node: onnx.NodeProto, model: onnx.ModelProto) -> bool:
+    """A convolution of several groups that is not depthwise."""
+    if node.op_type != "Conv":
+        return False
+    groups = next((attribute.i for attribute in node.attribute if attribute.name == "group"), 1)
+    (weight,) = (tensor for tensor in model.graph.initializer if tensor.name == node.input[1])
+    return groups > 1 and weight.dims[1] > 1
+
+
+def _centre_weights(model: onnx.ModelProto) -> None:
+    """Make uint8 of the int8 weights that are no depthwise convolution's, by adding 128 to all."""
+    from onnx import TensorProto, numpy_helper
+
+    constants = {tensor.name: tensor for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        weight = constants.get(node.input[0]) if node.op_type == "DequantizeLinear" else None
+        if weight is None or weight.data_type != TensorProto.INT8 or _is_depthwise(weight):
+            continue
+        for tensor in (weight, constants[node.input[2]]):
+            values = numpy_helper.to_array(tensor).astype(np.int16) + _MIDDLE
+            tensor.CopyFrom(numpy_helper.from_array(values.astype(np.uint8), tensor.name))
+
+
+def _is_depthwise(weight: onnx.TensorProto) -> bool:
+    return len(weight.dims) == 4 and weight.dims[1] == 1
