@@ -1,13 +1,16 @@
-"""An ONNX graph whose convolutions and products with constants compute in int8, everything else in float32.
+"""An ONNX graph whose convolutions, Hardswish and linear layers compute in int8, the attention in float32.
 
-    before:  Y = Gemm(X, W, b)
-    after:   Y = Gemm(DQ(Q(X)), DQ(Wq), DQ(bq))                        ONNX Runtime: QGemm, which gives float32
-    before:  y = Conv(x, W, b)                                         dense, or depthwise
-    after:   y = DQ(Q(Conv(DQ(Q(x)), DQ(Wq), DQ(bq))))                 ONNX Runtime: QLinearConv, channels-last
+    before:  y = Conv(x, W, b)                           dense, or depthwise
+    after:   y = DQ(Q(Conv(DQ(Q(x)), DQ(Wq), DQ(bq))))   ONNX Runtime: QLinearConv, channels-last
+    before:  y = Gemm(x, W, b)
+    after:   y = Gemm(DQ(Q(x)), DQ(Wq), DQ(bq))          ONNX Runtime: QGemm, which gives float32
+    before:  y = x + x'                                  of residual blocks
+    after:   y = DQ(Q(DQ(Q(x)) + DQ(Q(x'))))             ONNX Runtime: QLinearAdd
+    Hardswish: `int8_hardswish.py`
 
-    X, x    uint8, asymmetric, a scale for the tensor, its range seen on calibration images and fixed
-    Wq      symmetric, a scale for each output channel: int8 of a depthwise convolution, else uint8 about 128
-    bq      int32, in steps of a product
+    x     uint8, asymmetric, a scale for the tensor, its range seen on calibration images and fixed
+    Wq    symmetric, a scale for each output channel: int8 of a depthwise convolution, else uint8 about 128
+    bq    int32, in steps of a product
 
 By onnxruntime.quantization. Q and DQ are ONNX's own operators: any runtime computes this graph, ONNX Runtime
 fuses it as it loads. Not quantised: grouped 1x1 convolutions, which are too thin, and the products of two
@@ -29,11 +32,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from evit_deploy.exporters.precision.int8_hardswish import HARDSWISH, range_overrides, split_hardswish
 from evit_deploy.exporters.quiet import conversion
 
 if TYPE_CHECKING:
     import onnx
 
+OPERATORS = ["Conv", "Gemm", "Add", HARDSWISH]
 _MIDDLE = 128
 
 
@@ -50,7 +55,9 @@ def quantize_onnx(content: bytes, inputs: Iterable[NDArray[Any]]) -> bytes:
     with conversion("int8"):
         import onnx
 
-        model = _quantized(onnx.load_from_string(content), inputs)
+        model = onnx.shape_inference.infer_shapes(onnx.load_from_string(content))
+        model = _quantized(model, _ranges(model, inputs))
+        split_hardswish(model)
         _centre_weights(model)
         del model.graph.value_info[:]
         onnx.checker.check_model(model, full_check=True)
@@ -58,12 +65,13 @@ def quantize_onnx(content: bytes, inputs: Iterable[NDArray[Any]]) -> bytes:
     return written
 
 
-def _quantized(model: onnx.ModelProto, inputs: Iterable[NDArray[Any]]) -> onnx.ModelProto:
-    """With Q and DQ, every weight in int8."""
+def _ranges(model: onnx.ModelProto, inputs: Iterable[NDArray[Any]]) -> Any:
+    """Smallest and largest value of every tensor that may be quantised, as the quantizer takes them."""
     import onnx
-    from onnxruntime import quantization
+    from onnxruntime.quantization import CalibrationDataReader
+    from onnxruntime.quantization.calibrate import create_calibrator
 
-    class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
+    class Reader(CalibrationDataReader):  # type: ignore[misc]
         """One at a time: there may be many."""
 
         def __init__(self) -> None:
@@ -74,29 +82,53 @@ def _quantized(model: onnx.ModelProto, inputs: Iterable[NDArray[Any]]) -> onnx.M
             return None if image is None else {"image": image}
 
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "quantized.onnx"
-        quantization.quantize_static(
-            model,
-            path,
-            Reader(),
-            quant_format=quantization.QuantFormat.QDQ,
-            op_types_to_quantize=["Conv", "Gemm"],
-            nodes_to_exclude=[node.name for node in model.graph.node if _is_grouped(node, model)],
-            per_channel=True,
-            activation_type=quantization.QuantType.QUInt8,
-            weight_type=quantization.QuantType.QInt8,
-            extra_options={"OpTypesToExcludeOutputQuantization": ["Gemm"]},
-        )
-        return onnx.load(str(path))
+        path = Path(folder) / "float32.onnx"
+        onnx.save(model, str(path))
+        calibrator = create_calibrator(path, OPERATORS, str(path.with_name("observed.onnx")))
+        calibrator.collect_data(Reader())
+        return calibrator.compute_data()
 
 
-def _is_grouped(node: onnx.NodeProto, model: onnx.ModelProto) -> bool:
-    """A convolution of several groups that is not depthwise."""
-    if node.op_type != "Conv":
-        return False
-    groups = next((attribute.i for attribute in node.attribute if attribute.name == "group"), 1)
-    (weight,) = (tensor for tensor in model.graph.initializer if tensor.name == node.input[1])
-    return groups > 1 and weight.dims[1] > 1
+def _quantized(model: onnx.ModelProto, ranges: Any) -> onnx.ModelProto:
+    """With Q and DQ, every weight in int8."""
+    from onnxruntime.quantization import QuantType
+    from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
+
+    producers = {name: node for node in model.graph.node for name in node.output}
+    excluded = [node.name for node in model.graph.node if _stays_float(node, model, producers)]
+    hardswish = [node for node in model.graph.node if node.op_type == HARDSWISH and node.name not in excluded]
+    quantizer = QDQQuantizer(
+        model,
+        per_channel=True,
+        reduce_range=False,
+        weight_qType=QuantType.QInt8,
+        activation_qType=QuantType.QUInt8,
+        tensors_range=ranges,
+        nodes_to_quantize=[],
+        nodes_to_exclude=excluded,
+        op_types_to_quantize=OPERATORS,
+        extra_options={
+            "OpTypesToExcludeOutputQuantization": ["Gemm"],
+            "TensorQuantOverrides": range_overrides([node.input[0] for node in hardswish], ranges),
+        },
+    )
+    quantizer.quantize_model()
+    quantizer.model.topological_sort()
+    quantized: onnx.ModelProto = quantizer.model.model
+    return quantized
+
+
+def _stays_float(
+    node: onnx.NodeProto, model: onnx.ModelProto, producers: dict[str, onnx.NodeProto]
+) -> bool:
+    """A convolution of several groups that is not depthwise; what does not follow a quantised convolution."""
+    if node.op_type == "Conv":
+        groups = next((attribute.i for attribute in node.attribute if attribute.name == "group"), 1)
+        (weight,) = (tensor for tensor in model.graph.initializer if tensor.name == node.input[1])
+        return groups > 1 and weight.dims[1] > 1
+    if node.op_type in ("Add", HARDSWISH):
+        return not any(name in producers and producers[name].op_type == "Conv" for name in node.input)
+    return False
 
 
 def _centre_weights(model: onnx.ModelProto) -> None:

@@ -19,8 +19,8 @@ from evit_deploy.exporters.rewrites import (
     batch_norm,
     bicubic_upsample,
     class_map_last,
+    integer_layers,
     linear_attention,
-    token_products,
 )
 from evit_deploy.exporters.rewrites.surgery import InputShapes, record_input_shapes
 
@@ -48,7 +48,7 @@ TFLITE_PIPELINE: tuple[Rewrite, ...] = (
 # For ONNX Runtime's integer kernels, whatever the core.
 INT8_ONNX_PIPELINE: tuple[Rewrite, ...] = (
     Rewrite(batch_norm.NAME, batch_norm.rewrite),
-    Rewrite(token_products.NAME, token_products.rewrite),
+    Rewrite(integer_layers.NAME, integer_layers.rewrite),
     Rewrite(bicubic_upsample.NAME, bicubic_upsample.rewrite),
 )
 PIPELINES: Mapping[str, tuple[Rewrite, ...]] = {"onnx": EXPORT_PIPELINE, "tflite": TFLITE_PIPELINE}
