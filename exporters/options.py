@@ -68,8 +68,8 @@ class ExportOptions:
             )
         if (self.format, self.precision) == ("onnx", "int8") and self.target != DEFAULT_TARGET:
             raise UserError(
-                f"--target {self.target}: int8 ONNX has one formulation for all cores; drop --target, or name "
-                "--format tflite",
+                f"--target {self.target}: int8 ONNX has one formulation for all cores; drop --target, or "
+                "name --format tflite",
                 Exit.USAGE,
             )
         if self.precision == "fp16" and spec.task == SEGMENTATION:

@@ -97,7 +97,7 @@ keep_samples_option = click.option(
     type=click.Choice(["fp32", "fp16-weights", "fp16", "int8"]),
     default="fp32",
     show_default=True,
-    help="fp16-weights: half the file, computed in float32. fp16: TFLite. int8: convolutions and linear layers.",
+    help="fp16-weights: half the file, computed in float32. fp16: TFLite. int8: mostly the convolutions.",
 )
 @click.option(
     "--calibration",

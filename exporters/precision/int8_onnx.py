@@ -33,12 +33,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evit_deploy.exporters.precision.int8_hardswish import HARDSWISH, range_overrides, split_hardswish
+from evit_deploy.exporters.precision.int8_operators import OPERATORS
 from evit_deploy.exporters.quiet import conversion
 
 if TYPE_CHECKING:
     import onnx
 
-OPERATORS = ["Conv", "Gemm", "Add", HARDSWISH]
 _MIDDLE = 128
 
 
@@ -84,7 +84,7 @@ def _ranges(model: onnx.ModelProto, inputs: Iterable[NDArray[Any]]) -> Any:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "float32.onnx"
         onnx.save(model, str(path))
-        calibrator = create_calibrator(path, OPERATORS, str(path.with_name("observed.onnx")))
+        calibrator = create_calibrator(path, OPERATORS["onnx"], str(path.with_name("observed.onnx")))
         calibrator.collect_data(Reader())
         return calibrator.compute_data()
 
@@ -106,7 +106,7 @@ def _quantized(model: onnx.ModelProto, ranges: Any) -> onnx.ModelProto:
         tensors_range=ranges,
         nodes_to_quantize=[],
         nodes_to_exclude=excluded,
-        op_types_to_quantize=OPERATORS,
+        op_types_to_quantize=OPERATORS["onnx"],
         extra_options={
             "OpTypesToExcludeOutputQuantization": ["Gemm"],
             "TensorQuantOverrides": range_overrides([node.input[0] for node in hardswish], ranges),
@@ -118,9 +118,7 @@ def _quantized(model: onnx.ModelProto, ranges: Any) -> onnx.ModelProto:
     return quantized
 
 
-def _stays_float(
-    node: onnx.NodeProto, model: onnx.ModelProto, producers: dict[str, onnx.NodeProto]
-) -> bool:
+def _stays_float(node: onnx.NodeProto, model: onnx.ModelProto, producers: dict[str, onnx.NodeProto]) -> bool:
     """A convolution of several groups that is not depthwise; what does not follow a quantised convolution."""
     if node.op_type == "Conv":
         groups = next((attribute.i for attribute in node.attribute if attribute.name == "group"), 1)
