@@ -186,7 +186,7 @@ def run(
     """
     reporter = reporter_of(quiet, verbose)
     require_export_packages()
-    from evit_deploy.cli.tune import refuse_unknown_target
+    from evit_deploy.cli.tune import refuse_nothing_to_tune, refuse_unknown_target
 
     tune = settings.pop("tune")
     if not tune:
@@ -197,6 +197,8 @@ def run(
     calibration = calibration_of(images, settings["precision"])
     wanted = formats or formats_of(settings["precision"])
     jobs = _jobs(models or (DEFAULT_MODEL,), wanted, output, reporter, settings)
+    if tune or settings["tuned"]:
+        refuse_nothing_to_tune(jobs)
     warn_of_the_default(calibration, images, reporter)
     jobs = [replace(job, calibration=calibration) for job in jobs]
     exported = _export_all(_tuned(jobs, tune, settings, reporter), processes, reporter)
@@ -249,10 +251,8 @@ def _tuned(
     jobs: list[ExportJob], tune_first: bool, settings: dict[str, Any], reporter: Reporter
 ) -> list[ExportJob]:
     """With the user's own costs where they are asked for, measured before where that is."""
-    from evit_deploy.cli.tune import own_tables, refuse_nothing_to_tune, tune
+    from evit_deploy.cli.tune import own_tables, tune
 
-    if tune_first or settings["tuned"]:
-        refuse_nothing_to_tune(jobs)
     if tune_first:
         tune(jobs, settings["device"], reporter)
     if not (tune_first or settings["tuned"]):

@@ -2,8 +2,6 @@
 
     attention     q, k and v by convolutions of their own, the values' last 1x1 in the projection
     average pool  a product of tokens with a constant row
-    linear layer  a bias, of zeros where there is none: without one it becomes `MatMul`, whose weights are
-                  quantised for a tensor and not for each channel
 
 Convolutions stay as they are. In int8 they are channels-last inside ONNX Runtime, have kernels for depthwise
 ones, and take fewer instructions than the same products as `Gemm` (64 to 256 channels: 9.4 an output on a
@@ -21,7 +19,6 @@ from evit_deploy.exporters.rewrites.split_attention import SplitLiteMLA
 from evit_deploy.exporters.rewrites.surgery import InputShapes, replace_modules
 from evit_deploy.exporters.rewrites.tokens import TokenMean, tokens_of
 from evit_deploy.models.attention import LiteMLA
-from evit_deploy.models.blocks import LinearLayer
 from evit_deploy.models.heads import GlobalAveragePool
 
 NAME = "integer-layers"
@@ -52,10 +49,4 @@ def rewrite(model: nn.Module, input_shapes: InputShapes) -> int:
         return MeanOfTokens(height * width, dtype)
 
     count = replace_modules(model, LiteMLA, attention)
-    count += replace_modules(model, GlobalAveragePool, pool)
-    for layer in model.modules():
-        if isinstance(layer, LinearLayer) and layer.linear.bias is None:
-            zeros = layer.linear.weight.new_zeros(layer.linear.out_features)
-            layer.linear.bias = nn.Parameter(zeros, requires_grad=False)
-            count += 1
-    return count
+    return count + replace_modules(model, GlobalAveragePool, pool)
