@@ -13,7 +13,7 @@ PRECISIONS: Mapping[str, tuple[str, ...]] = {
     "fp32": ("onnx", "tflite"),
     "fp16-weights": ("onnx", "tflite"),
     "fp16": ("tflite",),
-    "int8": ("tflite",),
+    "int8": ("onnx", "tflite"),
 }
 HEADS = ("logits", "upsample", "argmax")
 LAYOUTS = ("nchw", "nhwc")
@@ -64,6 +64,12 @@ class ExportOptions:
             raise UserError(
                 f"--precision {self.precision} is for --format {', '.join(PRECISIONS[self.precision])}; got "
                 f"{self.format}",
+                Exit.USAGE,
+            )
+        if (self.format, self.precision) == ("onnx", "int8") and self.target != DEFAULT_TARGET:
+            raise UserError(
+                f"--target {self.target}: int8 ONNX has one formulation for all cores; drop --target, or "
+                "name --format tflite",
                 Exit.USAGE,
             )
         if self.dynamic_batch and self.format != "onnx":

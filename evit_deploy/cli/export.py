@@ -97,7 +97,7 @@ keep_samples_option = click.option(
     type=click.Choice(["fp32", "fp16-weights", "fp16", "int8"]),
     default="fp32",
     show_default=True,
-    help="fp16-weights: half the file, computed in float32. TFLite: fp16, and int8 convolutions.",
+    help="fp16-weights: half the file, computed in float32. fp16: TFLite. int8: mostly the convolutions.",
 )
 @click.option(
     "--calibration",
@@ -186,7 +186,7 @@ def run(
     """
     reporter = reporter_of(quiet, verbose)
     require_export_packages()
-    from evit_deploy.cli.tune import refuse_unknown_target
+    from evit_deploy.cli.tune import refuse_nothing_to_tune, refuse_unknown_target
 
     tune = settings.pop("tune")
     if not tune:
@@ -197,6 +197,8 @@ def run(
     calibration = calibration_of(images, settings["precision"])
     wanted = formats or formats_of(settings["precision"])
     jobs = _jobs(models or (DEFAULT_MODEL,), wanted, output, reporter, settings)
+    if tune or settings["tuned"]:
+        refuse_nothing_to_tune(jobs)
     warn_of_the_default(calibration, images, reporter)
     jobs = [replace(job, calibration=calibration) for job in jobs]
     exported = _export_all(_tuned(jobs, tune, settings, reporter), processes, reporter)

@@ -51,7 +51,7 @@ def quantize_tflite(content: bytes, inputs: Iterable[NDArray[Any]]) -> bytes:
                 Exit.MISSING_EXTRA,
             ) from error
         job = quantizer.Quantizer(bytearray(content))
-        for operator in OPERATORS:
+        for operator in OPERATORS["tflite"]:
             job.add_static_config(".*", operator, BITS, BITS)
         quantized = job.quantize(_ranges(content, inputs, job.get_quantization_recipe()))
     return write_model(_with_constants_inside(bytes(quantized.quantized_model)))

@@ -36,7 +36,8 @@ def quantization_record(
     options: ExportOptions, calibration: Calibration | None, ranges: AttentionRanges
 ) -> dict[str, object]:
     """What the manifest says of it; empty where no ranges are taken."""
-    attention = {"attention": ranges_record(ranges)} if ranges else {}
+    attention: dict[str, object] = {"attention": ranges_record(ranges)} if ranges else {}
     if calibration is None:
         return attention
-    return {**SCHEMES[options.precision].description, "calibration": calibration.as_dict(), **attention}
+    described = SCHEMES[options.precision].descriptions.get(options.format, {})
+    return {**described, "calibration": calibration.as_dict(), **attention}
