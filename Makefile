@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TORCH := $(shell sed -n 's/^torch==\([^ ;]*\).*/\1/p' constraints.txt)
 PYTEST := $(BIN)/python -m pytest
+PEERS := b1@224 seg-b1-cityscapes@256x512 seg-b1-cityscapes@512x1024
 
 export ORT_DISABLE_TELEMETRY = 1
 
@@ -35,8 +36,8 @@ test-tensorflow: $(VENV)/.installed  ## TensorFlow's interpreter as a second opi
 bench-plain: $(VENV)/.installed  ## ARM instructions of our exports against the published model's plain ones
 	$(BIN)/python -m evit_deploy.benchmarks.against_plain
 
-bench-peers: $(VENV)/.installed  ## ours beside other exporters and engines; writes docs/peers.md; half an hour
-	$(BIN)/evit-bench peers --markdown docs/peers.md
+bench-peers: $(VENV)/.installed  ## ours beside other exporters and engines; writes docs/peers.md; an hour
+	$(BIN)/evit-bench peers $(PEERS) --count-up-to 2 --markdown docs/peers.md
 
 noise-floor: $(VENV)/.installed  ## what the tolerances are derived from
 	$(BIN)/python -m evit_deploy.exporters.noise_floor

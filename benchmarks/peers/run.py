@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
@@ -62,6 +63,7 @@ def compare_peers(
     *,
     command: str,
     counted: bool = True,
+    count_up_to: float = math.inf,
     operators: bool = True,
     wait: bool = True,
 ) -> PeersResult:
@@ -75,6 +77,7 @@ def compare_peers(
         say: is told each step.
         command: what was typed.
         counted: also on the emulated core.
+        count_up_to: multiply-accumulates of the largest model that is.
         operators: also by kind of operator; of what is counted.
         wait: for whoever else measures on this machine.
 
@@ -85,9 +88,10 @@ def compare_peers(
     for one in wanted:
         graphs = export_graphs(one.model, one.resolution, folder, say)
         found = contestants(graphs, environment, say)
-        entries = measure_peers(found, environment, plan, say, wait=wait, counted=counted)
-        kinds = _kinds(entries, plan.core, environment, say) if counted and operators else ()
         manifest = graphs[0].manifest
+        emulated = counted and manifest.graph.macs <= count_up_to
+        entries = measure_peers(found, environment, plan, say, wait=wait, counted=emulated)
+        kinds = _kinds(entries, plan.core, environment, say) if emulated and operators else ()
         rows = tuple(row_of(entry) for entry in entries)
         models.append(ModelResult(manifest.model, one.resolution, manifest.graph.macs, rows, kinds))
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")

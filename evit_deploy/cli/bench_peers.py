@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,12 @@ DEFAULT = ("efficientvit-b1@224", "efficientvit-seg-b1-cityscapes@512x1024")
 @click.option("--launches", type=click.IntRange(1), default=5, show_default=True, help="Rounds of wall time.")
 @click.option("--core", default="cortex-a76", show_default=True, help="The emulated one.")
 @click.option("--no-count", is_flag=True, help="Wall time only: nothing is run on an emulated core.")
+@click.option(
+    "--count-up-to",
+    type=click.FloatRange(0, min_open=True),
+    metavar="GMACS",
+    help="Count models of at most so many billion multiply-accumulates; of larger ones wall time only.",
+)
 @click.option("--no-operators", is_flag=True, help="Leave out the costs by kind of operator.")
 @click.option(
     "-o",
@@ -42,6 +49,7 @@ def peers(
     launches: int,
     core: str,
     no_count: bool,
+    count_up_to: float | None,
     no_operators: bool,
     output: Path,
     markdown: Path | None,
@@ -73,6 +81,7 @@ def peers(
             *(wanted, output, environment, plan, step),
             command=command,
             counted=not no_count,
+            count_up_to=math.inf if count_up_to is None else count_up_to * 1e9,
             operators=not no_operators,
             wait=not no_wait,
         )
