@@ -36,9 +36,9 @@ def draw_digit(seed: int, *, test: bool) -> tuple[NDArray[np.uint8], int]:
     ink = _ink(ground, random)
     veiled = ground * (1 - cover) + ink * cover
     blurred = Image.fromarray(np.clip(veiled, 0, 255).astype(np.uint8)).filter(
-        ImageFilter.GaussianBlur(float(random.uniform(0, 1.4)))
+        ImageFilter.GaussianBlur(float(random.uniform(0, 1.2)))
     )
-    grain = random.normal(0, float(random.uniform(2, 22)), (SIDE, SIDE, 3))
+    grain = random.normal(0, float(random.uniform(2, 16)), (SIDE, SIDE, 3))
     pixels = np.clip(np.asarray(blurred, np.float32) + grain, 0, 255).astype(np.uint8)
     return pixels, int(labels[chosen])
 
@@ -81,7 +81,7 @@ def _background(random: np.random.Generator, test: bool) -> NDArray[np.float32]:
 
 def _cover(scan: NDArray[np.float32], random: np.random.Generator) -> NDArray[np.float32]:
     """How far the digit covers each pixel, 0 to 1, (96, 96): turned, slanted, scaled, moved."""
-    tall = float(random.uniform(26, 78))
+    tall = float(random.uniform(44, 86))
     wide = tall * float(random.uniform(0.65, 1.15))
     turn, slant = float(random.normal(0, 0.2)), float(random.normal(0, 0.2))
     room = max(0.0, (SIDE - tall) / 2)
@@ -96,7 +96,7 @@ def _cover(scan: NDArray[np.float32], random: np.random.Generator) -> NDArray[np
     rows[2] += 2
     rows[5] += 2
     placed = padded.transform((SIDE, SIDE), Image.Transform.AFFINE, rows, Image.Resampling.BICUBIC)
-    return np.clip(np.asarray(placed, np.float32), 0, 1) * float(random.uniform(0.55, 1.0))
+    return np.clip(np.asarray(placed, np.float32), 0, 1) * float(random.uniform(0.7, 1.0))
 
 
 def _ink(ground: NDArray[np.float32], random: np.random.Generator) -> NDArray[np.float32]:
@@ -104,5 +104,5 @@ def _ink(ground: NDArray[np.float32], random: np.random.Generator) -> NDArray[np
     mean = ground.mean((0, 1))
     while True:
         ink = random.uniform(0, 255, 3).astype(np.float32)
-        if np.abs(ink - mean).mean() > 45:
+        if np.abs(ink - mean).mean() > 60:
             return ink
