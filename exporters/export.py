@@ -224,16 +224,19 @@ def rewritten_model(job: ExportJob, reference: nn.Module, example: Tensor) -> Re
     """
     if job.pipeline is not None:
         return Rewritten(*apply_rewrites(reference, example, job.pipeline), {}, {})
-    format = job.options.format
+    format, scheme = job.options.format, SCHEMES[job.options.precision]
+    if (pipeline := scheme.pipelines.get(format)) is not None:
+        return Rewritten(*apply_rewrites(reference, example, pipeline), {}, {})
     table = load_table(format, job.options.target, job.tables)
-    if not SCHEMES[job.options.precision].float16:
+    if not scheme.float16:
         chooser = Chooser(format, table)
         rewritten, fired = apply_rewrites(reference, example, with_choices(PIPELINES[format], chooser))
         return Rewritten(rewritten, fired, chooser.as_dict(), {})
     chooser = Chooser(format, table, NOT_IN_FLOAT16)
     ranges = attention_ranges(reference, range_inputs(job.calibration, job.options))
     pipeline = with_choices((scaling_for(ranges), *FLOAT16_PIPELINE), chooser)
-    return Rewritten(*apply_rewrites(reference, example, pipeline), chooser.as_dict(), ranges)
+    rewritten, fired = apply_rewrites(reference, example, pipeline)
+    return Rewritten(rewritten, fired, chooser.as_dict(), ranges)
 
 
 def reference_values(job: ExportJob) -> Reference:
@@ -314,8 +317,8 @@ def _finish(
         record = mixed_record(mixed, found, job.options)
         manifest = replace(manifest, quantization={**manifest.quantization, "mixed": record})
         content = with_note(mixed.quantized(found.float32), to_json(manifest.essentials()))
-    elif scheme.quantize is not None:
-        content = scheme.quantize(content, calibration_inputs(job.calibration, job.options))
+    elif (quantize := scheme.quantize.get(job.options.format)) is not None:
+        content = quantize(content, calibration_inputs(job.calibration, job.options))
     else:
         assert scheme.finish is not None
         content = scheme.finish(content)

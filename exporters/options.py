@@ -14,7 +14,7 @@ PRECISIONS: Mapping[str, tuple[str, ...]] = {
     "fp32": ("onnx", "tflite"),
     "fp16-weights": ("onnx", "tflite"),
     "fp16": ("tflite",),
-    "int8": ("tflite",),
+    "int8": ("onnx", "tflite"),
 }
 HEADS = ("logits", "upsample", "argmax")
 LAYOUTS = ("nchw", "nhwc")
@@ -40,8 +40,8 @@ class ExportOptions:
         upsample: "bicubic" as published, or "bilinear", which is another network.
         target: the core whose costs decide how the graph is formulated; it computes the same on any.
         attention: "linear" as published, or "softmax", which is another network, for comparison.
-        min_sqnr_db: int8 only; as few blocks are left in float32 as bring the output's SQNR against the
-            float32 graph's here. `None` leaves none.
+        min_sqnr_db: int8 TFLite only; as few blocks are left in float32 as bring the output's SQNR against
+            the float32 graph's here. `None` leaves none.
     """
 
     format: str
@@ -68,6 +68,12 @@ class ExportOptions:
             raise UserError(
                 f"--precision {self.precision} is for --format {', '.join(PRECISIONS[self.precision])}; got "
                 f"{self.format}",
+                Exit.USAGE,
+            )
+        if (self.format, self.precision) == ("onnx", "int8") and self.target != DEFAULT_TARGET:
+            raise UserError(
+                f"--target {self.target}: int8 ONNX has one formulation for all cores; drop --target, or "
+                "name --format tflite",
                 Exit.USAGE,
             )
         self._check_min_sqnr()
@@ -98,8 +104,12 @@ class ExportOptions:
         least = self.min_sqnr_db
         if least is None:
             return
-        if self.precision != "int8":
-            raise UserError(f"--min-sqnr is for --precision int8; got {self.precision}", Exit.USAGE)
+        if (self.precision, self.format) != ("int8", "tflite"):
+            raise UserError(
+                "--min-sqnr is for --precision int8 --format tflite; got "
+                f"--precision {self.precision} --format {self.format}",
+                Exit.USAGE,
+            )
         if self.head == "argmax":
             raise UserError("--min-sqnr is for logits: class maps have no SQNR; leave out --head", Exit.USAGE)
         if not (math.isfinite(least) and least > 0):

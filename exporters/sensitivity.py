@@ -1,4 +1,4 @@
-"""What each block of a model costs in closeness when it goes to int8, and what leaving the worst in float32 gains.
+"""What each block of a model does to the output in int8, and what leaving the worst in float32 gains.
 
     blocks    each alone in int8, all others in float32                    -> SQNR of the output
     points    the k most sensitive in float32, all others in int8, k = 0.. -> SQNR, size of the file

@@ -12,11 +12,11 @@ _PACKAGES = {
 }
 
 
-_PRECISION_PACKAGES = {"int8": ("ai-edge-quantizer",)}
+_PRECISION_PACKAGES = {("int8", "tflite"): ("ai-edge-quantizer",)}
 
 
 def tool_versions(format_name: str, precision: str = "fp32") -> dict[str, str]:
     """Distribution name -> version, of this package and of those that made a graph of this format."""
-    packages = (*_PACKAGES[format_name], *_PRECISION_PACKAGES.get(precision, ()))
+    packages = (*_PACKAGES[format_name], *_PRECISION_PACKAGES.get((precision, format_name), ()))
     versions = {package: metadata.version(package) for package in packages}
     return {"evit-deploy": evit_deploy.__version__, **versions}

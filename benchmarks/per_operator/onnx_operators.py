@@ -174,7 +174,9 @@ def _operator(
         groups = attributes["group"].i if "group" in attributes else 1
         stride = attributes["strides"].ints[0] if "strides" in attributes else 1
         kind = convolution_kind(kind, weight[2:], groups, weight[1] * groups, stride)
-        macs = output[0] * elements(output[2:]) * elements(weight)
+        last = "channels_last" in attributes and attributes["channels_last"].i
+        pixels = output[1:-1] if last else output[2:]
+        macs = output[0] * elements(pixels) * elements(weight)
     elif kind in _PRODUCTS:
         transposed = "transA" in attributes and attributes["transA"].i
         macs = elements(output) * inputs[0][-2 if transposed else -1]

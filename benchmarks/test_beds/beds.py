@@ -90,7 +90,7 @@ def _scenes_recipe(step: Step) -> Recipe:
         pixels = np.stack([scene.pixels[:, ::turn] for scene, turn in chosen])
         return pixels, np.stack([scene.labels[:, ::turn] for scene, turn in chosen]).astype(np.int64)
 
-    return Recipe("seg-b0-cityscapes", len(scenes.CLASSES), 1800, 4e-3, batch_of)
+    return Recipe("seg-b0-cityscapes", len(scenes.CLASSES), 1000, 4e-3, batch_of)
 
 
 def _digits_recipe(step: Step) -> Recipe:

@@ -79,20 +79,20 @@ keep_samples_option = click.option(
     type=click.Choice(["fp32", "fp16-weights", "fp16", "int8"]),
     default="fp32",
     show_default=True,
-    help="fp16-weights: half the file, computed in float32. TFLite: fp16, and int8 convolutions.",
+    help="fp16-weights: half the file, computed in float32. fp16: TFLite. int8: mostly the convolutions.",
 )
 @click.option(
     "--calibration",
     type=click.Path(path_type=Path),
     metavar="FOLDER|FILE.npz",
-    help="Images that int8 takes its ranges from; scikit-learn's two, with a warning, where not given.",
+    help="Images that int8 and fp16 take ranges from; scikit-learn's two, with a warning, where not given.",
 )
 @click.option(
     "--min-sqnr",
     "min_sqnr_db",
     type=float,
     metavar="DB",
-    help="int8: leave as few blocks in float32 as bring the output so close to the float32 graph's.",
+    help="int8 TFLite: leave as few blocks in float32 as bring the output so close to the float32 graph's.",
 )
 @click.option(
     "-r",
@@ -175,7 +175,7 @@ def run(
     """
     reporter = reporter_of(quiet, verbose)
     require_export_packages()
-    from evit_deploy.cli.tune import refuse_unknown_target
+    from evit_deploy.cli.tune import refuse_nothing_to_tune, refuse_unknown_target
 
     tune = settings.pop("tune")
     if not tune:
@@ -184,8 +184,10 @@ def run(
         raise UserError("--device is where --tune measures: an export needs none", Exit.USAGE)
     images = settings.pop("calibration")
     calibration = calibration_of(images, settings["precision"])
-    wanted = formats or formats_of(settings["precision"])
+    wanted = formats or formats_of(settings["precision"], mixed=settings["min_sqnr_db"] is not None)
     jobs = jobs_of(models or (DEFAULT_MODEL,), wanted, output, reporter, settings)
+    if tune or settings["tuned"]:
+        refuse_nothing_to_tune(jobs)
     warn_of_the_default(calibration, images, reporter)
     jobs = [replace(job, calibration=calibration) for job in jobs]
     exported = _export_all(_tuned(jobs, tune, settings, reporter), processes, reporter)

@@ -45,6 +45,23 @@ def refuse_unknown_target(target: str, *, tuned: bool) -> None:
         )
 
 
+def refuse_nothing_to_tune(jobs: Iterable[ExportJob]) -> None:
+    """Refuse --tune and --tuned for graphs that no costs decide on.
+
+    Raises:
+        UserError: there is such a graph among them.
+    """
+    from evit_deploy.exporters.precision.schemes import SCHEMES
+
+    for options in (job.options for job in jobs):
+        if options.format in SCHEMES[options.precision].pipelines:
+            raise UserError(
+                f"--tune and --tuned are for graphs with several formulations: {options.precision} in "
+                f"{options.format} has one; leave them out, or name another --format",
+                Exit.USAGE,
+            )
+
+
 def tune(jobs: Sequence[ExportJob], device_name: str | None, reporter: Reporter) -> None:
     """Measure the formulations of these exports that no table of theirs has; kept in the user's own.
 

@@ -5,8 +5,8 @@
 
 TFLite's tensor names do look like paths, but cannot be relied on: lists of modules are not in them, those of
 one block appear in another's where the converter has merged equal computations, and the last one is renamed.
-Values can: the weight of a convolution or a linear layer reaches the file bit for bit, at most in another order
-of its axes. Where two blocks have the same values, or none has, nothing is guessed: it is an error.
+Values can: the weight of a convolution or a linear layer reaches the file bit for bit, at most with its axes
+in another order. Where two blocks have the same values, or none has, nothing is guessed: it is an error.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from evit_deploy.models.efficientvit import EfficientViT, EfficientViTBlock
 from evit_deploy.models.heads import SegmentationHead
 
 Blocks = Mapping[str, tuple[str, ...]]  # path of a block -> output tensors of its operators
-_WEIGHT = 1  # the input of each of OPERATORS that holds it
+_WEIGHT = 1  # the input of those operators that holds it
 
 
 def block_paths(model: EfficientViT) -> tuple[str, ...]:
@@ -42,7 +42,7 @@ def _backbone_blocks(model: EfficientViT) -> Iterator[str]:
 
 
 def _head_blocks(model: EfficientViT) -> Iterator[str]:
-    lists = ("op_list",)
+    lists: tuple[str, ...] = ("op_list",)
     if isinstance(model.head, SegmentationHead):
         lists = ("input_ops", "middle.op_list", "output_ops.0.op_list")
     for name in lists:
@@ -94,10 +94,10 @@ def _fingerprint(weight: NDArray[Any]) -> bytes:
 
 
 def _weighted_operators(content: bytes) -> Iterator[tuple[str, NDArray[Any] | None]]:
-    """Output tensor and weight of each of OPERATORS; `None` where the weight is no constant."""
+    """Output tensor and weight of each operator that int8 quantises; `None`: the weight is no constant."""
     from ai_edge_litert import schema_py_generated as schema
 
-    wanted = {getattr(schema.BuiltinOperator, name) for name in OPERATORS}
+    wanted = {getattr(schema.BuiltinOperator, name) for name in OPERATORS["tflite"]}
     model = read_model(content)
     (graph,) = model.subgraphs
     names = [tensor.name.decode() for tensor in graph.tensors]

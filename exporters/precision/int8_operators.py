@@ -1,13 +1,25 @@
-"""Which TFLite operators compute in int8, and how a manifest says so. Imports nothing: options look here."""
+"""Which operators of a format compute in int8, and how a manifest says so."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-OPERATORS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
-DESCRIPTION: Mapping[str, object] = {
-    "operators": list(OPERATORS),
-    "weights": "int8, symmetric, by output channel",
-    "activations": "int8, asymmetric, by tensor, range fixed by calibration (smallest to largest value)",
-    "elsewhere": "float32",
+OPERATORS: Mapping[str, tuple[str, ...]] = {
+    "onnx": ("Conv", "Gemm", "HardSwish", "Add"),
+    "tflite": ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"),
+}
+_RANGE = "asymmetric, by tensor, range fixed by calibration (smallest to largest value)"
+DESCRIPTIONS: Mapping[str, Mapping[str, object]] = {
+    "onnx": {
+        "operators": list(OPERATORS["onnx"]),
+        "weights": "symmetric, by output channel; int8 of depthwise convolutions, else uint8 about 128",
+        "activations": f"uint8, {_RANGE}; from -3 on in front of HardSwish",
+        "elsewhere": "float32",
+    },
+    "tflite": {
+        "operators": list(OPERATORS["tflite"]),
+        "weights": "int8, symmetric, by output channel",
+        "activations": f"int8, {_RANGE}",
+        "elsewhere": "float32",
+    },
 }

@@ -84,7 +84,7 @@ def _quantizer(content: bytes) -> Any:
             Exit.MISSING_EXTRA,
         ) from error
     job = quantizer.Quantizer(bytearray(content))
-    for operator in OPERATORS:
+    for operator in OPERATORS["tflite"]:
         job.add_static_config(".*", operator, BITS, BITS)
     return job
 

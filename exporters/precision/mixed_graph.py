@@ -24,7 +24,7 @@ from evit_deploy.parity import SQNR_EXACT_DB, sqnr_db
 from evit_deploy.runtimes import open_runner
 
 Array = NDArray[Any]
-# From so many images on, every fourth is measured on and not calibrated on; below, a quarter would be one image.
+# From so many images on, every fourth is measured on and not calibrated on; of fewer, that would be one.
 ENOUGH_IMAGES, HELD_OUT_EVERY = 8, 4
 MEASURED_AT_MOST = 32  # a block costs an inference for each; more of them move an SQNR by tenths of a dB
 
@@ -64,7 +64,7 @@ def split_images(count: int) -> Split:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A choice of blocks that stay in float32, and what came of it; not finite outputs are `-SQNR_EXACT_DB`."""
+    """What came of a choice of blocks in float32; outputs that are not finite have `-SQNR_EXACT_DB`."""
 
     float32: tuple[str, ...]
     sqnr_db: float

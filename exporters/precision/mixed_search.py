@@ -19,7 +19,7 @@ Step = Callable[[str], None]
 
 
 def measure_alone(graph: MixedGraph, step: Step) -> dict[str, Measured]:
-    """Each block in int8 with every other one in float32, in the order of the model; says each as it is known."""
+    """Each block in int8 with every other in float32, in the order of the model; `step` is told each."""
     alone = {}
     for path in graph.blocks:
         alone[path] = graph.measure(set(graph.blocks) - {path})
@@ -45,8 +45,8 @@ def fewest_in_float32(graph: MixedGraph, least_db: float, step: Step) -> Measure
     best = graph.measure(ranking[:-1])
     if best.sqnr_db < least_db:
         raise ParityError(
-            f"--min-sqnr {least_db:g}: the best with any block in int8 is {best.sqnr_db:.1f} dB, with all but "
-            f"'{ranking[-1]}' in float32; ask for less, or export with --precision fp32"
+            f"--min-sqnr {least_db:g}: the best with any block in int8 is {best.sqnr_db:.1f} dB, with all "
+            f"but '{ranking[-1]}' in float32; ask for less, or export with --precision fp32"
         )
     return _pruned(graph, ranking[: _shortest_prefix(graph, ranking, least_db, step)], least_db, step)
 

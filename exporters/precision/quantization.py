@@ -38,11 +38,12 @@ def range_inputs(calibration: Calibration | None, options: ExportOptions) -> Ite
 def quantization_record(
     options: ExportOptions, calibration: Calibration | None, ranges: AttentionRanges
 ) -> dict[str, object]:
-    """What the manifest says of it; empty where nothing is calibrated."""
+    """What the manifest says of it; empty where no ranges are taken."""
+    attention: dict[str, object] = {"attention": ranges_record(ranges)} if ranges else {}
     if calibration is None:
-        return {}
-    attention = {"attention": ranges_record(ranges)} if ranges else {}
-    return {**SCHEMES[options.precision].description, "calibration": calibration.as_dict(), **attention}
+        return attention
+    described = SCHEMES[options.precision].descriptions.get(options.format, {})
+    return {**described, "calibration": calibration.as_dict(), **attention}
 
 
 def mixed_graph(

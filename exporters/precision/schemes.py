@@ -21,8 +21,10 @@ from evit_deploy.exporters.precision.float16_onnx import narrow_onnx
 from evit_deploy.exporters.precision.float16_tflite import narrow_tflite
 from evit_deploy.exporters.precision.float16_weights import NAME as FLOAT16_WEIGHTS
 from evit_deploy.exporters.precision.float16_weights import round_weights
-from evit_deploy.exporters.precision.int8_operators import DESCRIPTION
+from evit_deploy.exporters.precision.int8_onnx import quantize_onnx
+from evit_deploy.exporters.precision.int8_operators import DESCRIPTIONS
 from evit_deploy.exporters.precision.int8_tflite import quantize_tflite
+from evit_deploy.exporters.rewrites import INT8_ONNX_PIPELINE, Rewrite
 from evit_deploy.exporters.rewrites.batch_norm import NAME as BATCH_NORM
 from evit_deploy.runtimes import DEFAULTS, RuntimeOptions
 
@@ -39,8 +41,10 @@ class Scheme:
         rewrites: what the manifest calls that.
         pack: format -> what is done with the converted file; a format that is missing has none.
         finish: what is done with it after it was verified as precision `first`.
-        quantize: the same where it needs inputs to calibrate on.
-        description: of that, for the manifest.
+        quantize: format -> the same where it needs inputs to calibrate on.
+        descriptions: format -> of that, for the manifest.
+        pipelines: format -> the rewrites, where they are not those of the format with formulations chosen for
+            a target.
         float16: the graph has to do with what float16 can hold, and XNNPACK's operators in it.
         runtime: how the finished file is verified.
     """
@@ -50,15 +54,16 @@ class Scheme:
     pack: Mapping[str, Pack] = field(default_factory=dict)
     first: str | None = None
     finish: Pack | None = None
-    quantize: Quantize | None = None
-    description: Mapping[str, object] = field(default_factory=dict)
+    quantize: Mapping[str, Quantize] = field(default_factory=dict)
+    descriptions: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    pipelines: Mapping[str, tuple[Rewrite, ...]] = field(default_factory=dict)
     runtime: RuntimeOptions = DEFAULTS
     float16: bool = False
 
     @property
     def calibrated(self) -> bool:
         """Whether ranges are taken from images."""
-        return self.quantize is not None or self.float16
+        return bool(self.quantize) or self.float16
 
 
 _ROUNDED = (BATCH_NORM, FLOAT16_WEIGHTS)
@@ -74,5 +79,10 @@ SCHEMES: Mapping[str, Scheme] = {
         runtime=RuntimeOptions(fp16=True),
         float16=True,
     ),
-    "int8": Scheme(first="fp32", quantize=quantize_tflite, description=DESCRIPTION),
+    "int8": Scheme(
+        first="fp32",
+        quantize={"onnx": quantize_onnx, "tflite": quantize_tflite},
+        descriptions=DESCRIPTIONS,
+        pipelines={"onnx": INT8_ONNX_PIPELINE},
+    ),
 }

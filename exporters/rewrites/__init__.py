@@ -3,6 +3,7 @@
 from evit_deploy.exporters.rewrites.pipeline import (
     EXPORT_PIPELINE,
     FLOAT16_PIPELINE,
+    INT8_ONNX_PIPELINE,
     PIPELINES,
     TFLITE_PIPELINE,
     Rewrite,
@@ -12,6 +13,7 @@ from evit_deploy.exporters.rewrites.pipeline import (
 __all__ = [
     "EXPORT_PIPELINE",
     "FLOAT16_PIPELINE",
+    "INT8_ONNX_PIPELINE",
     "PIPELINES",
     "TFLITE_PIPELINE",
     "Rewrite",

@@ -20,6 +20,7 @@ from evit_deploy.exporters.rewrites import (
     bicubic_upsample,
     class_map_last,
     float16_upsample,
+    integer_layers,
     linear_attention,
     scaled_attention,
 )
@@ -54,6 +55,12 @@ FLOAT16_PIPELINE: tuple[Rewrite, ...] = (
     Rewrite(float16_upsample.NAME, float16_upsample.rewrite),
     Rewrite(average_pool_last.NAME, average_pool_last.rewrite),
     Rewrite(class_map_last.NAME, class_map_last.rewrite),
+)
+# For ONNX Runtime's integer kernels, whatever the core.
+INT8_ONNX_PIPELINE: tuple[Rewrite, ...] = (
+    Rewrite(batch_norm.NAME, batch_norm.rewrite),
+    Rewrite(integer_layers.NAME, integer_layers.rewrite),
+    Rewrite(bicubic_upsample.NAME, bicubic_upsample.rewrite),
 )
 PIPELINES: Mapping[str, tuple[Rewrite, ...]] = {"onnx": EXPORT_PIPELINE, "tflite": TFLITE_PIPELINE}
 

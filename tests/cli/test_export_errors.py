@@ -78,10 +78,20 @@ REFUSED: dict[str, tuple[list[str], Exit, str]] = {
     "format": (["b0", "-f", "tflit"], Exit.USAGE, "'tflit' is not one of 'onnx', 'tflite'"),
     "option": (["b0", "--formt", "onnx"], Exit.USAGE, "No such option"),
     "precision": (["b0", "-p", "int4"], Exit.USAGE, "'int4' is not"),
-    "int8 for ONNX": (
-        ["b0", "-p", "int8", "-f", "onnx"],
+    "fp16 for ONNX": (
+        ["b0", "-p", "fp16", "-f", "onnx"],
         Exit.USAGE,
-        "--precision int8 is for --format tflite; got onnx",
+        "--precision fp16 is for --format tflite; got onnx",
+    ),
+    "int8 for ONNX on a target": (
+        ["b0", "-p", "int8", "--target", "x86-64"],
+        Exit.USAGE,
+        "int8 ONNX has one formulation for all cores; drop --target, or name --format tflite",
+    ),
+    "int8 for ONNX, tuned": (
+        ["b0", "-p", "int8", "-f", "onnx", "-w", "random", "-q", "--tuned"],
+        Exit.USAGE,
+        "--tune and --tuned are for graphs with several formulations: int8 in onnx has one",
     ),
     "calibration of float32": (
         ["b0", "--calibration", "nothing"],

@@ -26,7 +26,7 @@ from evit_deploy.runtimes import delegation_of, open_runner
 
 Jobs = Callable[..., ExportJob]
 FLOAT32, INT8 = 0, 9  # of the format's TensorType
-WEIGHT = 1  # the input of each of OPERATORS that holds it
+WEIGHT = 1  # the input of each of these operators that holds it
 
 
 def test_it_is_close_on_photographs_and_finite_elsewhere(made_int8: Exported) -> None:
@@ -48,7 +48,7 @@ def test_the_manifest_says_how_and_on_what(made_int8: Exported) -> None:
     assert manifest is not None
     assert manifest.precision == "int8"
     assert made_int8.path.name == "efficientvit_b0-r64-int8-random.tflite"
-    assert manifest.quantization["operators"] == list(OPERATORS)
+    assert manifest.quantization["operators"] == list(OPERATORS["tflite"])
     assert manifest.quantization["calibration"] == shipped_calibration().as_dict()
     assert "ai-edge-quantizer" in manifest.tools
     content = embedded(made_int8.path.read_bytes())
@@ -73,7 +73,7 @@ def test_convolutions_are_int8_and_nothing_else_is(made_int8: Exported) -> None:
     assert {name for name, _ in found} >= {"CONV_2D", "DEPTHWISE_CONV_2D", "BATCH_MATMUL", "HARD_SWISH"}
     for name, inputs in found:
         kinds = [kind for kind, _ in inputs]
-        if name in OPERATORS:
+        if name in OPERATORS["tflite"]:
             assert kinds[:2] == [INT8, INT8], name
             scales = inputs[WEIGHT][1]
             assert len(scales.scale) > 1
