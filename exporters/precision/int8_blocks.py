@@ -29,8 +29,11 @@ _WEIGHT = 1  # the input of those operators that holds it
 
 
 def block_paths(model: EfficientViT) -> tuple[str, ...]:
-    """Paths of the blocks in the published model, in the order in which they are computed."""
-    return ("backbone.input_stem", *_backbone_blocks(model), *_head_blocks(model))
+    """Paths of the blocks in the published model, in the order in which they are computed.
+
+    The last one is the `Deployable`'s own: `--head upsample` multiplies by matrices, which int8 takes.
+    """
+    return ("backbone.input_stem", *_backbone_blocks(model), *_head_blocks(model), "upsample")
 
 
 def _backbone_blocks(model: EfficientViT) -> Iterator[str]:
@@ -82,7 +85,7 @@ def _owners(module: nn.Module, paths: Sequence[str]) -> dict[bytes, set[str]]:
     """Values of a weight -> blocks that have a weight of these values."""
     owners: dict[bytes, set[str]] = {}
     for name, values in (*module.named_parameters(), *module.named_buffers()):
-        block = next((path for path in paths if name.startswith(f"model.{path}.")), None)
+        block = next((path for path in paths if name.removeprefix("model.").startswith(f"{path}.")), None)
         if block is not None:
             owners.setdefault(_fingerprint(values.detach().numpy()), set()).add(block)
     return owners
