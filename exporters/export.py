@@ -313,6 +313,7 @@ def _finish(
     scheme, content = SCHEMES[job.options.precision], graph.read_bytes()
     if (least_db := job.options.min_sqnr_db) is not None:
         mixed = mixed_graph(content, rewritten, module.model, job.calibration, job.options)
+        step(f"which blocks bear int8, measured on {mixed.split}")
         found = fewest_in_float32(mixed, least_db, step)
         record = mixed_record(mixed, found, job.options)
         manifest = replace(manifest, quantization={**manifest.quantization, "mixed": record})
