@@ -41,8 +41,11 @@ from evit_deploy.exporters.precision.attention_ranges import (
     scaling_for,
 )
 from evit_deploy.exporters.precision.calibration import Calibration
+from evit_deploy.exporters.precision.mixed_search import fewest_in_float32
 from evit_deploy.exporters.precision.quantization import (
     calibration_inputs,
+    mixed_graph,
+    mixed_record,
     quantization_record,
     range_inputs,
 )
@@ -54,6 +57,7 @@ from evit_deploy.exporters.rewrites.softmax_attention import rewrite_softmax
 from evit_deploy.exporters.samples_file import samples_file
 from evit_deploy.exporters.shared_reference import in_layout, shared_options, shared_reference
 from evit_deploy.exporters.staging import publish, staging_folder
+from evit_deploy.exporters.tflite_metadata import with_note
 from evit_deploy.exporters.tools import tool_versions
 from evit_deploy.exporters.verify import ParityReport, Reference, verify_graph
 from evit_deploy.models import create_model
@@ -144,15 +148,10 @@ def export(
         reference = (reference_for or reference_values)(job)
         if job.keep_samples and reference.gives_classes:
             raise UserError("--keep-samples is for logits: class maps have no SQNR; leave it or --head out")
-        example = reference.samples["noise"]
-        step("rewrite and convert")
-        rewritten = rewritten_model(job, reference_module, example)
         graph = staged / job.path.name
-        manifest = _convert(job, rewritten, example, reference, graph)
-        if (first := scheme.first) is not None:
-            step("verify in float32")
-            _require_first(job, first, graph, reference_module, reference, manifest)
-            graph.write_bytes(_finished(job, graph.read_bytes()))
+        rewritten, manifest = converted(job, reference_module, reference, graph, step)
+        if scheme.first is not None:
+            manifest = _finish(job, graph, rewritten.module, reference_module, manifest, step)
         step("verify")
         report = verify_graph(
             graph,
@@ -169,6 +168,25 @@ def export(
         companions = (check_path(graph), *((samples_path(graph),) if job.keep_samples else ()))
         publish(staged, job.output, [f.name for f in (*companions, graph, manifest_path(graph))])
     return Exported(job.path, manifest, report)
+
+
+def converted(
+    job: ExportJob, module: nn.Module, reference: Reference, graph: Path, step: Step
+) -> tuple[Rewritten, Manifest]:
+    """Write the graph, where its precision has a first one in that, and verified.
+
+    Raises:
+        ParityError: it is wrong in the first precision.
+        EvitError: the converter failed.
+    """
+    example = reference.samples["noise"]
+    step("rewrite and convert")
+    rewritten = rewritten_model(job, module, example)
+    manifest = _convert(job, rewritten, example, reference, graph)
+    if (first := SCHEMES[job.options.precision].first) is not None:
+        step("verify in float32")
+        _require_first(job, first, graph, module, reference, manifest)
+    return rewritten, manifest
 
 
 def reference_of(job: ExportJob) -> Deployable:
@@ -288,13 +306,25 @@ def _require_first(
         _refuse(job, graph, f"in float32, {wrong}")
 
 
-def _finished(job: ExportJob, content: bytes) -> bytes:
-    """The file as it computes in its precision."""
-    scheme = SCHEMES[job.options.precision]
-    if (quantize := scheme.quantize.get(job.options.format)) is not None:
-        return quantize(content, calibration_inputs(job.calibration, job.options))
-    assert scheme.finish is not None
-    return scheme.finish(content)
+def _finish(
+    job: ExportJob, graph: Path, rewritten: nn.Module, module: Deployable, manifest: Manifest, step: Step
+) -> Manifest:
+    """Make the file compute in its precision; the manifest, with blocks that were left in float32."""
+    scheme, content = SCHEMES[job.options.precision], graph.read_bytes()
+    if (least_db := job.options.min_sqnr_db) is not None:
+        mixed = mixed_graph(content, rewritten, module.model, job.calibration, job.options)
+        step(f"which blocks bear int8, measured on {mixed.split}")
+        found = fewest_in_float32(mixed, least_db, step)
+        record = mixed_record(mixed, found, job.options)
+        manifest = replace(manifest, quantization={**manifest.quantization, "mixed": record})
+        content = with_note(mixed.quantized(found.float32), to_json(manifest.essentials()))
+    elif (quantize := scheme.quantize.get(job.options.format)) is not None:
+        content = quantize(content, calibration_inputs(job.calibration, job.options))
+    else:
+        assert scheme.finish is not None
+        content = scheme.finish(content)
+    graph.write_bytes(content)
+    return manifest
 
 
 def _manifest(
@@ -326,6 +356,7 @@ def _manifest(
             "upsample": options.upsample,
             "target": options.target,
             **({} if options.attention == "linear" else {"attention": options.attention}),
+            **({} if options.min_sqnr_db is None else {"min_sqnr_db": options.min_sqnr_db}),
         },
         weights=job.weights.provenance,
         graph=GraphFacts("", 0, {}, 0, 0),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -39,6 +40,8 @@ class ExportOptions:
         upsample: "bicubic" as published, or "bilinear", which is another network.
         target: the core whose costs decide how the graph is formulated; it computes the same on any.
         attention: "linear" as published, or "softmax", which is another network, for comparison.
+        min_sqnr_db: int8 TFLite only; as few blocks are left in float32 as bring the output's SQNR against
+            the float32 graph's here. `None` leaves none.
     """
 
     format: str
@@ -52,6 +55,7 @@ class ExportOptions:
     upsample: str = "bicubic"
     target: str = DEFAULT_TARGET
     attention: str = "linear"
+    min_sqnr_db: float | None = None
 
     def settled(self, spec: ModelSpec) -> ExportOptions:
         """The same with every default filled in, checked against what the model and the format can do.
@@ -72,6 +76,7 @@ class ExportOptions:
                 "name --format tflite",
                 Exit.USAGE,
             )
+        self._check_min_sqnr()
         if self.dynamic_batch and self.format != "onnx":
             raise UserError(
                 "--dynamic-batch works for --format onnx only: XNNPACK needs static shapes", Exit.USAGE
@@ -95,6 +100,21 @@ class ExportOptions:
         layout = "nhwc" if self.preprocess else self.layout or DEFAULT_LAYOUT[self.format]
         return replace(self, layout=layout)
 
+    def _check_min_sqnr(self) -> None:
+        least = self.min_sqnr_db
+        if least is None:
+            return
+        if (self.precision, self.format) != ("int8", "tflite"):
+            raise UserError(
+                "--min-sqnr is for --precision int8 --format tflite; got "
+                f"--precision {self.precision} --format {self.format}",
+                Exit.USAGE,
+            )
+        if self.head == "argmax":
+            raise UserError("--min-sqnr is for logits: class maps have no SQNR; leave out --head", Exit.USAGE)
+        if not (math.isfinite(least) and least > 0):
+            raise UserError(f"--min-sqnr {least:g}: expected decibels above 0, such as 40", Exit.USAGE)
+
     @property
     def input_layout(self) -> str:
         """Axes of the input `image`."""
@@ -109,6 +129,8 @@ def artifact_name(spec: ModelSpec, options: ExportOptions, *, weights_source: st
     height, width = options.resolution
     size = f"r{height}" if height == width else f"r{height}x{width}"
     parts = [spec.name.replace("-", "_"), size, options.precision]
+    if options.min_sqnr_db is not None:
+        parts.append(f"sqnr{options.min_sqnr_db:g}")
     if options.upsample != "bicubic":
         parts.append(options.upsample)
     if options.attention != "linear":

@@ -31,7 +31,11 @@ def embed(model: Any, content: bytes) -> None:
     """Put `content` into the model's metadata under `EMBEDDED_KEY`, in the place of an earlier one."""
     from ai_edge_litert import schema_py_generated as schema
 
-    entries = [entry for entry in model.metadata or [] if entry.name != EMBEDDED_KEY.encode()]
+    entries = list(model.metadata or [])
+    for earlier in entries:
+        if earlier.name == EMBEDDED_KEY.encode():
+            model.buffers[earlier.buffer].data = np.frombuffer(content, np.uint8)
+            return
     buffer = schema.BufferT()
     buffer.data = np.frombuffer(content, np.uint8)
     model.buffers.append(buffer)
@@ -39,6 +43,13 @@ def embed(model: Any, content: bytes) -> None:
     entry.name = EMBEDDED_KEY.encode()
     entry.buffer = len(model.buffers) - 1
     model.metadata = [*entries, entry]
+
+
+def with_note(content: bytes, note: bytes) -> bytes:
+    """A TFLite file with another note in it."""
+    model = read_model(content)
+    embed(model, note)
+    return write_model(model)
 
 
 def embedded(content: bytes) -> bytes | None:

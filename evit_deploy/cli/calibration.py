@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from evit_deploy.exporters.precision.calibration import Calibration
 
 
-def formats_of(precision: str) -> tuple[str, ...]:
-    """The formats of an export that names none."""
+def formats_of(precision: str, *, mixed: bool) -> tuple[str, ...]:
+    """The formats of an export that names none; `mixed`: blocks may be left in float32."""
+    if mixed:
+        return ("tflite",)
     from evit_deploy.exporters.options import PRECISIONS
 
     return PRECISIONS[precision]

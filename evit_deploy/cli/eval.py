@@ -19,7 +19,7 @@ from evit_deploy.cli.eval_request import (
     refuse_beside_resume,
     refuse_senseless,
 )
-from evit_deploy.cli.export import parse_resolution
+from evit_deploy.cli.resolution import parse_resolution
 from evit_deploy.cli.runtime_options import INTERPRETERS, runtime_options, runtime_options_of
 from evit_deploy.errors import UserError
 

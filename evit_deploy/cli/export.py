@@ -16,6 +16,8 @@ import evit_deploy
 from evit_deploy.artifact import DEFAULT_FOLDER, FORMAT_SUFFIXES
 from evit_deploy.cli.calibration import calibration_of, formats_of, warn_of_the_default
 from evit_deploy.cli.common import DefaultGroup, Reporter, reporter_of, run_command, verbosity_options
+from evit_deploy.cli.resolution import parse_resolution
+from evit_deploy.cli.sensitivity import sensitivity
 from evit_deploy.errors import Exit, ParityError, SetupError, UserError
 
 if TYPE_CHECKING:
@@ -36,29 +38,9 @@ def cli() -> None:
       evit-export seg-b0-cityscapes -r 512x1024 --head argmax --preprocess
       evit-export b1 --weights checkpoint.pt
       evit-export verify artifacts/efficientvit_b1-r224-fp32-random.onnx
+      evit-export sensitivity b0 -r 96 --calibration images/
       evit-export list
     """
-
-
-def parse_resolution(_context: click.Context, _option: click.Parameter, value: str | None) -> Any:
-    """`224` or `512x1024` -> (height, width).
-
-    Raises:
-        UserError: anything else.
-    """
-    if value is None:
-        return None
-    sides = value.lower().split("x")
-    try:
-        numbers = [int(side) for side in sides]
-    except ValueError:
-        numbers = []
-    if len(numbers) not in (1, 2) or min(numbers, default=0) < 1:
-        raise UserError(
-            f"resolution '{value}': expected a positive size such as 224, or HEIGHTxWIDTH such as 512x1024",
-            Exit.RESOLUTION,
-        )
-    return numbers[0], numbers[-1]
 
 
 jobs_option = click.option(
@@ -104,6 +86,13 @@ keep_samples_option = click.option(
     type=click.Path(path_type=Path),
     metavar="FOLDER|FILE.npz",
     help="Images that int8 and fp16 take ranges from; scikit-learn's two, with a warning, where not given.",
+)
+@click.option(
+    "--min-sqnr",
+    "min_sqnr_db",
+    type=float,
+    metavar="DB",
+    help="int8 TFLite: leave as few blocks in float32 as bring the output so close to the float32 graph's.",
 )
 @click.option(
     "-r",
@@ -195,8 +184,8 @@ def run(
         raise UserError("--device is where --tune measures: an export needs none", Exit.USAGE)
     images = settings.pop("calibration")
     calibration = calibration_of(images, settings["precision"])
-    wanted = formats or formats_of(settings["precision"])
-    jobs = _jobs(models or (DEFAULT_MODEL,), wanted, output, reporter, settings)
+    wanted = formats or formats_of(settings["precision"], mixed=settings["min_sqnr_db"] is not None)
+    jobs = jobs_of(models or (DEFAULT_MODEL,), wanted, output, reporter, settings)
     if tune or settings["tuned"]:
         refuse_nothing_to_tune(jobs)
     warn_of_the_default(calibration, images, reporter)
@@ -210,7 +199,7 @@ def run(
         print_exported(exported)
 
 
-def _jobs(
+def jobs_of(
     models: tuple[str, ...],
     formats: tuple[str, ...],
     output: Path,
@@ -224,7 +213,7 @@ def _jobs(
     from evit_deploy.models.zoo import find_model
 
     ends = ("layout", "dynamic_batch", "preprocess", "head", "argmax_at")
-    names = ("precision", *ends, "upsample", "attention", "target")
+    names = ("precision", "min_sqnr_db", *ends, "upsample", "attention", "target")
     chosen = {name: settings[name] for name in names if name in settings}
     planned = []
     for spec in {found.name: found for found in map(find_model, models)}.values():
@@ -242,7 +231,7 @@ def _jobs(
         )
         if weights.warning:
             reporter.warn(weights.warning)
-        keep = {name: settings[name] for name in ("keep_failed", "keep_samples")}
+        keep = {name: settings.get(name, False) for name in ("keep_failed", "keep_samples")}
         jobs += [ExportJob(spec, o, weights, output, **keep) for o in settled]
     return jobs
 
@@ -378,7 +367,7 @@ def plain(
         raise UserError(
             f"--exporter {exporter}: it does not write {', '.join(unknown)}; leave the format out"
         )
-    jobs = _jobs(models or (DEFAULT_MODEL,), wanted, output, reporter, settings)
+    jobs = jobs_of(models or (DEFAULT_MODEL,), wanted, output, reporter, settings)
     plain_jobs = [
         replace(job, pipeline=PLAIN_PIPELINE, formats=chosen.formats, label=chosen.label) for job in jobs
     ]
@@ -409,6 +398,9 @@ def require_export_packages() -> None:
             f"export needs {', '.join(missing)}: install them with \"pip install 'evit-deploy[export]'\"",
             Exit.MISSING_EXTRA,
         )
+
+
+cli.add_command(sensitivity)
 
 
 def main() -> None:

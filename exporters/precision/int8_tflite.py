@@ -11,11 +11,13 @@ the denominator is 0/0), and Hardswish, whose int8 form XNNPACK does not take: t
 Where a convolution's output goes straight into another one, no float32 is between them.
 
 The range of a tensor is from the smallest to the largest value over all images: the order of the images does
-not matter, and nothing that was calibrated on is cut off.
+not matter, and nothing that was calibrated on is cut off. It does not depend on which operators are quantised
+either, so a graph is calibrated once and may then be quantised in any choice of its operators.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -28,6 +30,7 @@ from evit_deploy.exporters.quiet import conversion
 from evit_deploy.exporters.tflite_metadata import read_model, write_model
 
 BITS = 8
+Ranges = Any  # the quantizer's own: tensor name -> its smallest and largest value
 
 
 def quantize_tflite(content: bytes, inputs: Iterable[NDArray[Any]]) -> bytes:
@@ -41,20 +44,49 @@ def quantize_tflite(content: bytes, inputs: Iterable[NDArray[Any]]) -> bytes:
         SetupError: ai-edge-quantizer is not installed.
         EvitError: it failed, with the end of what it said.
     """
+    return quantize_with(content, ranges_of(content, inputs))
+
+
+def ranges_of(content: bytes, inputs: Iterable[NDArray[Any]]) -> Ranges:
+    """The ranges of every tensor that could be quantised; arguments and errors as of `quantize_tflite`."""
     with conversion("int8"):
-        try:
-            from ai_edge_quantizer import quantizer
-        except ImportError as error:
-            raise SetupError(
-                f"--precision int8 needs ai-edge-quantizer, which cannot be imported ({error}); install it "
-                "with \"pip install 'evit-deploy[export]'\"",
-                Exit.MISSING_EXTRA,
-            ) from error
-        job = quantizer.Quantizer(bytearray(content))
-        for operator in OPERATORS["tflite"]:
-            job.add_static_config(".*", operator, BITS, BITS)
-        quantized = job.quantize(_ranges(content, inputs, job.get_quantization_recipe()))
+        return _ranges(content, inputs, _quantizer(content).get_quantization_recipe())
+
+
+def quantize_with(content: bytes, ranges: Ranges, float32: Iterable[str] = ()) -> bytes:
+    """An int8 TFLite file, from ranges that are known.
+
+    Args:
+        content: the float32 file that the ranges were seen on.
+        ranges: of `ranges_of`.
+        float32: output tensors of those operators that are left as they are.
+
+    Raises:
+        SetupError, EvitError: as `quantize_tflite`.
+    """
+    with conversion("int8"):
+        job = _quantizer(content)
+        for name in float32:
+            # Scopes are the names of the outputs, each ended by a semicolon; what comes later prevails.
+            job.update_quantization_recipe(f"^{re.escape(name)};?$", "*", algorithm_key="no_quantize")
+        quantized = job.quantize(ranges)
     return write_model(_with_constants_inside(bytes(quantized.quantized_model)))
+
+
+def _quantizer(content: bytes) -> Any:
+    """With the recipe for the whole file."""
+    try:
+        from ai_edge_quantizer import quantizer
+    except ImportError as error:
+        raise SetupError(
+            f"--precision int8 needs ai-edge-quantizer, which cannot be imported ({error}); install it "
+            "with \"pip install 'evit-deploy[export]'\"",
+            Exit.MISSING_EXTRA,
+        ) from error
+    job = quantizer.Quantizer(bytearray(content))
+    for operator in OPERATORS["tflite"]:
+        job.add_static_config(".*", operator, BITS, BITS)
+    return job
 
 
 def _with_constants_inside(content: bytes) -> Any:
@@ -67,7 +99,7 @@ def _with_constants_inside(content: bytes) -> Any:
     return model
 
 
-def _ranges(content: bytes, inputs: Iterable[NDArray[Any]], recipe: Any) -> Any:
+def _ranges(content: bytes, inputs: Iterable[NDArray[Any]], recipe: Any) -> Ranges:
     """Tensor name -> its smallest and largest value."""
     from ai_edge_quantizer import calibrator, recipe_manager
     from ai_edge_quantizer.utils import qsv_utils

@@ -6,14 +6,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from evit_deploy.exporters.options import ExportOptions
 from evit_deploy.exporters.precision.attention_ranges import AttentionRanges, ranges_record
 from evit_deploy.exporters.precision.calibration import Calibration
+from evit_deploy.exporters.precision.int8_blocks import block_paths, operators_by_block
+from evit_deploy.exporters.precision.mixed_graph import Measured, MixedGraph, split_images
 from evit_deploy.exporters.precision.schemes import SCHEMES
 from evit_deploy.exporters.samples import as_input, check_inputs
 from evit_deploy.exporters.tolerance import TOLERANCES
+from evit_deploy.models.efficientvit import EfficientViT
 
 
 def calibration_inputs(calibration: Calibration | None, options: ExportOptions) -> Iterator[NDArray[Any]]:
@@ -41,3 +44,42 @@ def quantization_record(
         return attention
     described = SCHEMES[options.precision].descriptions.get(options.format, {})
     return {**described, "calibration": calibration.as_dict(), **attention}
+
+
+def mixed_graph(
+    content: bytes,
+    rewritten: nn.Module,
+    model: nn.Module,
+    calibration: Calibration | None,
+    options: ExportOptions,
+) -> MixedGraph:
+    """A float32 TFLite file whose blocks can be quantised one by one.
+
+    Args:
+        content: the file.
+        rewritten: what it was converted from.
+        model: the published one, whose blocks these are.
+        calibration: images to take ranges from and to measure on.
+        options: of the file.
+
+    Raises:
+        EvitError: its operators cannot be told apart by block, or the quantizer failed.
+        SetupError: ai-edge-quantizer is not installed.
+    """
+    assert calibration is not None
+    assert isinstance(model, EfficientViT)
+    blocks = operators_by_block(content, rewritten, block_paths(model))
+    return MixedGraph(
+        content, blocks, calibration_inputs(calibration, options), split_images(calibration.images)
+    )
+
+
+def mixed_record(graph: MixedGraph, found: Measured, options: ExportOptions) -> dict[str, object]:
+    """What the manifest's `quantization` says of blocks that were left in float32."""
+    return {
+        "min_sqnr_db": options.min_sqnr_db,
+        "sqnr_db": round(found.sqnr_db, 2),
+        "float32_blocks": list(found.float32),
+        "int8_blocks": [path for path in graph.blocks if path not in found.float32],
+        **graph.split.as_dict(),
+    }

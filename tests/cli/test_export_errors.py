@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -36,6 +37,7 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "truncated.pt").write_bytes(content[: len(content) // 2])
     (folder / "empty.pt").touch()
     (folder / "nothing").mkdir()
+    np.savez(folder / "one.npz", image=np.zeros((64, 64, 3), np.uint8))
     return folder
 
 
@@ -107,6 +109,42 @@ REFUSED: dict[str, tuple[list[str], Exit, str]] = {
         ["b0", "-p", "int8", "--calibration", "."],
         Exit.IMAGE,
         "files cannot be used: empty.pt: not read as an image",
+    ),
+    "min-sqnr of float32": (
+        ["b0", "--min-sqnr", "40"],
+        Exit.USAGE,
+        "--min-sqnr is for --precision int8 --format tflite; got --precision fp32",
+    ),
+    "min-sqnr of ONNX": (
+        ["b0", "-p", "int8", "-f", "onnx", "--min-sqnr", "40"],
+        Exit.USAGE,
+        "got --precision int8 --format onnx",
+    ),
+    "min-sqnr of a class map": (
+        [SEG, "-p", "int8", "--head", "argmax", "--min-sqnr", "40"],
+        Exit.USAGE,
+        "class maps have no SQNR",
+    ),
+    "min-sqnr 0": (["b0", "-p", "int8", "--min-sqnr", "0"], Exit.USAGE, "expected decibels above 0"),
+    "min-sqnr nan": (["b0", "-p", "int8", "--min-sqnr", "nan"], Exit.USAGE, "expected decibels above 0"),
+    "min-sqnr much": (["b0", "-p", "int8", "--min-sqnr", "much"], Exit.USAGE, "--min-sqnr"),
+    "sensitivity of nothing": (["sensitivity"], Exit.USAGE, "Missing argument 'MODEL'"),
+    "sensitivity of no model": (["sensitivity", "b9"], Exit.UNKNOWN_MODEL, "unknown model 'b9'"),
+    "sensitivity at -1": (["sensitivity", "b0", "-r", "-1"], Exit.RESOLUTION, "expected a positive size"),
+    "sensitivity on no images": (
+        ["sensitivity", "b0", "--calibration", "nothing"],
+        Exit.IMAGE,
+        "got no image, expected a folder of JPEG or PNG files",
+    ),
+    "sensitivity counted here": (
+        ["sensitivity", "b0", "--device", "local"],
+        Exit.DEVICE,
+        "only emulated cores count instructions",
+    ),
+    "sensitivity into a file": (
+        ["sensitivity", "b0", "-r", "64", "-w", "random", "-q", "--calibration", "one.npz", "-o", "seven.pt"],
+        Exit.OUTPUT,
+        "choose another with --output",
     ),
     "seed": (["b0", "--seed", "-1"], Exit.USAGE, "--seed"),
     "classes": (["b0", "--num-classes", "0"], Exit.USAGE, "--num-classes"),

@@ -23,7 +23,7 @@ HEAVY = {
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-@pytest.mark.parametrize("command", [[], ["run"], ["verify"], ["list"], ["plain"]])
+@pytest.mark.parametrize("command", [[], ["run"], ["verify"], ["list"], ["plain"], ["sensitivity"]])
 def test_help(command: list[str], run_export: Run) -> None:
     done = run_export(*command, "--help")
     assert (done.returncode, done.stderr) == (Exit.OK, "")

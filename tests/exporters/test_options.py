@@ -82,6 +82,12 @@ NAMES = {
         {"layout": "nhwc", "dynamic_batch": True},
         "file",
     ),
+    "efficientvit_b0-r64x96-int8-sqnr42.5-random": (
+        "tflite",
+        B0,
+        {"precision": "int8", "min_sqnr_db": 42.5},
+        "random",
+    ),
     "efficientvit_b0-r64x96-fp32-nchw": ("tflite", B0, {"layout": "nchw"}, "pretrained"),
     "efficientvit_seg_b0_cityscapes-r64x96-fp32-bilinear-upsample": (
         "onnx",

@@ -28,6 +28,7 @@ def test_a_note_replaces_an_earlier_one_and_the_graph_still_runs(content: Conten
     path = tmp_path / "x.tflite"
     path.write_bytes(write_model(model))
     assert embedded(path.read_bytes()) == b"second"
+    assert b"first" not in path.read_bytes()
     with open_runner(path) as runner:
         assert [t.name for t in (*runner.inputs, *runner.outputs)] == ["image", "logits"]
 

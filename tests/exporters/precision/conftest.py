@@ -1,4 +1,4 @@
-"""One int8 export for all tests of it."""
+"""One int8 export for all tests of it, and one float32 graph that can be quantised by block."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from mixed_graphs import Float32
 
-from evit_deploy.exporters.export import Exported, ExportJob, export
+from evit_deploy.exporters.export import Exported, ExportJob, export, reference_of, rewritten_model
 from evit_deploy.exporters.precision.calibration import shipped_calibration
+from evit_deploy.exporters.precision.int8_blocks import block_paths, operators_by_block
+from evit_deploy.exporters.precision.mixed_graph import MixedGraph
+from evit_deploy.exporters.samples import check_inputs
+from evit_deploy.models.efficientvit import EfficientViT
 
 Jobs = Callable[..., ExportJob]
 
@@ -36,3 +41,21 @@ def made_int8(int8_job: Jobs) -> Exported:
 def made_int8_onnx(int8_job: Jobs) -> Exported:
     """The same in ONNX."""
     return export(int8_job(format="onnx"))
+
+
+@pytest.fixture(scope="session")
+def float32_b0(exported: Callable[..., tuple[ExportJob, Exported]], int8_job: Jobs) -> Float32:
+    """B0 at 64: the int8 export's graph before it is quantised is the float32 export's."""
+    _, made = exported("b0", "tflite")
+    job, content = int8_job(), made.path.read_bytes()
+    module = reference_of(job)
+    rewritten = rewritten_model(job, module, check_inputs(job.options)["noise"]).module
+    assert isinstance(module.model, EfficientViT)
+    paths = block_paths(module.model)
+    return Float32(job, content, rewritten, paths, operators_by_block(content, rewritten, paths))
+
+
+@pytest.fixture(scope="session")
+def mixed_b0(float32_b0: Float32) -> MixedGraph:
+    """Whatever is measured on it once is known to all tests."""
+    return float32_b0.mixed()
