@@ -1,10 +1,10 @@
 """What each precision costs and what it does to accuracy, on the test beds: models that were really trained.
 
-    python -m evit_deploy.benchmarks.precision_accuracy [scenes] [digits] [--docs docs/accuracy.md]
+    python -m evit_deploy.benchmarks.precision_accuracy [scenes] [--docs docs/accuracy.md]
 
 Exports every precision in both formats, calibrated on the bed's own images, evaluates all of them on its test
 images here, and on fewer of them on the emulated core, where their instructions are counted as well. The
-commands are those that a user would type. About half an hour for both beds, the training aside.
+commands are those that a user would type. About twenty minutes.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Make the test beds: draw their images, train their models.
 
-    python -m evit_deploy.benchmarks.test_beds [scenes] [digits] [--retrain] [-o FOLDER]
+    python -m evit_deploy.benchmarks.test_beds [scenes] [--retrain] [-o FOLDER]
 
 Prints the commands that use them. Everything is kept in the user's cache, or in FOLDER/NAME. The weights of
 `scenes` come with the package; --retrain trains them anew.
@@ -22,7 +22,7 @@ from evit_deploy.benchmarks.test_beds.progress import Progress
 @click.option("--retrain", is_flag=True, help="Train even where there are weights: 20 minutes each.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FOLDER")
 def main(names: tuple[str, ...], retrain: bool, output: Path | None) -> None:
-    """Make those that are named, or both."""
+    """Make those that are named, or all."""
     for name in names or BEDS:
         folder = None if output is None else output / name
         click.echo(_usage(make_bed(BEDS[name], Progress(name), retrain=retrain, folder=folder)))

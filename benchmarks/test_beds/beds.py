@@ -1,4 +1,4 @@
-"""The two test beds: their images in the layouts of `evit-eval`, and the recipes of their models."""
+"""The test beds as data: their images in the layouts of `evit-eval`, and the recipes of their models."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from evit_deploy.benchmarks.test_beds import digits, scenes
+from evit_deploy.benchmarks.test_beds import scenes
 from evit_deploy.benchmarks.test_beds.training import Batch, Recipe
-from evit_deploy.models.zoo import CLASSIFICATION, SEGMENTATION
+from evit_deploy.models.zoo import SEGMENTATION
 
 Step = Callable[[str], None]
 # Seeds of images: those of the test come first, so that their number never changes another's content.
@@ -26,11 +26,10 @@ class Bed:
     Attributes:
         name: of the bed, its folder and its checkpoint.
         model: short name of the published model that is trained, with its own class count.
-        task: `CLASSIFICATION` or `SEGMENTATION`.
+        task: of `models.zoo`.
         resolution: (height, width) of its images and of the exports.
         classes: in the order of the outputs.
         test_images: how many.
-        minutes: that training takes about, on two cores.
         write: make an image of that number below a folder; test or calibration.
         recipe: gives the training, its pool of images drawn.
     """
@@ -41,7 +40,6 @@ class Bed:
     resolution: tuple[int, int]
     classes: tuple[str, ...]
     test_images: int
-    minutes: int
     write: Callable[[Path, int, bool], None]
     recipe: Callable[[Step], Recipe]
 
@@ -63,12 +61,6 @@ def _write_scene(folder: Path, number: int, test: bool) -> None:
         return _save(scene.pixels, folder / f"{number}.png")
     _save(scene.pixels, folder / "images" / f"{number:05}.png")
     _save(scene.labels, folder / "masks" / f"{number:05}.png")
-
-
-def _write_digit(folder: Path, number: int, test: bool) -> None:
-    """`CLASS/NUMBER.png`; for calibration without the class."""
-    pixels, digit = digits.draw_digit(number, test=test)
-    _save(pixels, folder / f"{digit}/{number:05}.png" if test else folder / f"{number}.png")
 
 
 def _save(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], path: Path) -> None:
@@ -93,28 +85,18 @@ def _scenes_recipe(step: Step) -> Recipe:
     return Recipe("seg-b0-cityscapes", len(scenes.CLASSES), 1000, 4e-3, batch_of)
 
 
-def _digits_recipe(step: Step) -> Recipe:
-    pool, batch = 12_000, 48
-    drawn = []
-    for number in range(pool):
-        step(f"digit {number + 1} of {pool}")
-        drawn.append(digits.draw_digit(_TRAINING + number, test=False))
-    pixels = np.stack([image for image, _ in drawn])
-    labels = np.array([label for _, label in drawn], np.int64)
-
-    def batch_of(random: np.random.Generator) -> Batch:
-        chosen = random.integers(pool, size=batch)
-        return pixels[chosen], labels[chosen]
-
-    return Recipe("b0", len(digits.CLASSES), 1500, 3e-3, batch_of)
-
-
 BEDS: Mapping[str, Bed] = {
     bed.name: bed
     for bed in (
-        Bed("scenes", "seg-b0-cityscapes", SEGMENTATION, (scenes.HEIGHT, scenes.WIDTH), scenes.CLASSES, 200,
-            20, _write_scene, _scenes_recipe),
-        Bed("digits", "b0", CLASSIFICATION, (digits.SIDE, digits.SIDE), digits.CLASSES, 2000,
-            20, _write_digit, _digits_recipe),
+        Bed(
+            name="scenes",
+            model="seg-b0-cityscapes",
+            task=SEGMENTATION,
+            resolution=(scenes.HEIGHT, scenes.WIDTH),
+            classes=scenes.CLASSES,
+            test_images=200,
+            write=_write_scene,
+            recipe=_scenes_recipe,
+        ),
     )
-}  # fmt: skip
+}

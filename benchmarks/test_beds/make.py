@@ -20,7 +20,7 @@ from evit_deploy.benchmarks.test_beds.beds import Bed, Step, write_images
 from evit_deploy.devices.emulator import cache_folder
 
 _HERE = Path(__file__).parent
-_SOURCES = ("beds.py", "digits.py", "scenes.py", "training.py")
+_SOURCES = ("beds.py", "scenes.py", "training.py")
 
 
 @dataclass(frozen=True, slots=True)

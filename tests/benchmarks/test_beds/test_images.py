@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from evit_deploy.benchmarks.accuracy.layouts import read_dataset
-from evit_deploy.benchmarks.test_beds import digits, scenes
+from evit_deploy.benchmarks.test_beds import scenes
 from evit_deploy.benchmarks.test_beds.beds import BEDS, CALIBRATION_IMAGES, Bed, write_images
 
 
@@ -47,17 +47,6 @@ def test_colour_alone_does_not_tell_classes_apart(drawn: list[scenes.Scene]) -> 
         nearest = present[np.square(pixels[:, None] - means).sum(-1).argmin(1)]
         right.append((nearest == labels).mean())
     assert np.mean(right) < 0.7
-
-
-def test_digits_of_training_and_test_are_other_scans_on_other_halves() -> None:
-    training, _ = digits._scans(test=False)
-    test, _ = digits._scans(test=True)
-    assert len(training) + len(test) == 1797
-    pixels, label = digits.draw_digit(5, test=True)
-    assert pixels.shape == (digits.SIDE, digits.SIDE, 3)
-    assert label in range(10)
-    assert np.array_equal(pixels, digits.draw_digit(5, test=True)[0])
-    assert not np.array_equal(pixels, digits.draw_digit(5, test=False)[0])
 
 
 @pytest.mark.parametrize("name", BEDS)

@@ -58,7 +58,7 @@ def test_a_bed_is_drawn_and_trained_once(tmp_path: Path, monkeypatch: pytest.Mon
         folder.mkdir(parents=True, exist_ok=True)
         done.append(f"{folder.name} {number}")
 
-    bed = Bed("tiny", "b0", "classification", (32, 32), ("red", "blue"), 3, 0, write,
+    bed = Bed("tiny", "b0", "classification", (32, 32), ("red", "blue"), 3, write,
               lambda _: Recipe("b0", 2, 1, 1e-3, two_colours))  # fmt: skip
     folder = tmp_path / "tiny"
     first = make_bed(bed, lambda _: None, folder=folder)
