@@ -98,7 +98,7 @@ REFUSED: dict[str, tuple[list[str], Exit, str]] = {
     "calibration of float32": (
         ["b0", "--calibration", "nothing"],
         Exit.USAGE,
-        "--calibration is for --precision int8: fp32 takes no ranges",
+        "--calibration is for --precision fp16 and int8: fp32 takes no ranges",
     ),
     "calibration on nothing": (
         ["b0", "-p", "int8", "--calibration", "nothing"],
