@@ -9,13 +9,12 @@ and prints the ratios. Exact, and the same on every machine with the same versio
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
+from evit_deploy.benchmarks.own_commands import run_own
 from evit_deploy.benchmarks.results import Measurement, result_from_dict
 from evit_deploy.benchmarks.summary import summarize_count
 
@@ -31,9 +30,9 @@ def main(models: tuple[str, ...], resolution: str, device: str, output: Path) ->
     """Export MODELS (segmentation B0 where none is named) ours and plain, count, and compare."""
     shared = [*(models or ("seg-b0-cityscapes",)), "-r", resolution, "-o", str(output), "-w", "random"]
     for command in ([], ["plain"]):
-        _run("export", *command, *shared)
+        run_own("export", *command, *shared)
     graphs = sorted(str(p) for suffix in ("onnx", "tflite") for p in output.glob(f"*.{suffix}"))
-    text = _run("bench", *graphs, "--device", device, "--json", "-o", str(output / "result.json"))
+    text = run_own("bench", *graphs, "--device", device, "--json", "-o", str(output / "result.json"))
     result = result_from_dict(json.loads(text))
     counted = {Path(m.subject.path).name: m for m in result.measurements}
     rows = [
@@ -42,16 +41,6 @@ def main(models: tuple[str, ...], resolution: str, device: str, output: Path) ->
         if (plain := PLAIN.join((Path(name).stem, Path(name).suffix))) in counted
     ]
     _print(rows, device)
-
-
-def _run(command: str, *arguments: str) -> str:
-    """Output of `evit-export` or `evit-bench`; their messages go to our stderr, their failure is ours."""
-    finished = subprocess.run(
-        [sys.executable, "-m", f"evit_deploy.cli.{command}", *arguments], stdout=subprocess.PIPE, text=True
-    )
-    if finished.returncode:
-        sys.exit(finished.returncode)
-    return finished.stdout
 
 
 def _row(ours: Measurement, plain: Measurement) -> dict[str, Any]:

@@ -10,8 +10,6 @@ commands are those that a user would type. About twenty minutes.
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -22,6 +20,7 @@ import click
 
 from evit_deploy.artifact import read_manifest, write_atomically
 from evit_deploy.benchmarks.marked_page import into_page
+from evit_deploy.benchmarks.own_commands import run_own
 from evit_deploy.benchmarks.results import Measurement, result_from_dict
 from evit_deploy.benchmarks.summary import summarize_count
 from evit_deploy.benchmarks.test_beds.beds import BEDS
@@ -82,7 +81,9 @@ def _rows(files: BedFiles, output: Path, device: str, limit: int | None, device_
     others = [graph for graph in graphs if graph not in forced]
     here = {**_evaluated(files, others, limit), **_evaluated(files, forced, limit, "--fp16")}
     there = _evaluated(files, graphs, device_limit, "--device", device)
-    text = _run("bench", *map(str, graphs), "--device", device, "--json", "-o", str(output / "counts.json"))
+    text = run_own(
+        "bench", *map(str, graphs), "--device", device, "--json", "-o", str(output / "counts.json")
+    )
     counted = {Path(m.subject.path).name: m for m in result_from_dict(json.loads(text)).measurements}
     for graph in graphs:
         manifest = read_manifest(graph)
@@ -102,7 +103,7 @@ def _exported(files: BedFiles, output: Path, format: str, precision: str) -> Pat
     model = [files.bed.model, "--weights", str(files.checkpoint), "-r", f"{height}x{width}"]
     images = ["--calibration", str(files.calibration)] if precision in CALIBRATED else []
     folder = output / f"{format}-{precision}"
-    _run("export", *model, "--format", format, "--precision", precision, *images, "-q", "-o", str(folder))
+    run_own("export", *model, "--format", format, "--precision", precision, *images, "-q", "-o", str(folder))
     (graph,) = folder.glob(f"*.{format}")
     return graph
 
@@ -115,7 +116,7 @@ def _evaluated(
     against = ["--against", bed.model, "--against-weights", str(files.checkpoint)]
     classes = ["--classes", str(files.folder / "classes.txt")]
     limited = [] if limit is None else ["--limit", str(limit)]
-    text = _run(
+    text = run_own(
         "eval", *map(str, graphs), "--data", str(files.data), *against, *classes, *limited, *options,
         "--json", "-o", str(graphs[0].parent.parent / "eval.json"),
     )  # fmt: skip
@@ -131,16 +132,6 @@ def _evaluated(
         }
         for found in summary["comparisons"]
     }
-
-
-def _run(command: str, *arguments: str) -> str:
-    """Output of a command of ours; its messages go to our stderr, its failure is ours."""
-    finished = subprocess.run(
-        [sys.executable, "-m", f"evit_deploy.cli.{command}", *arguments], stdout=subprocess.PIPE, text=True
-    )
-    if finished.returncode:
-        sys.exit(finished.returncode)
-    return finished.stdout
 
 
 def _section(files: BedFiles, rows: Sequence[Row], device: str) -> str:

@@ -70,7 +70,7 @@ def counts(graphs: list[str]) -> dict[str, object]:
 @pytest.fixture
 def commands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Commands:
     commands = Commands()
-    monkeypatch.setattr(precision_accuracy, "_run", commands)
+    monkeypatch.setattr(precision_accuracy, "run_own", commands)
     monkeypatch.setattr(
         precision_accuracy,
         "make_bed",
