@@ -222,20 +222,17 @@ def rewritten_model(job: ExportJob, reference: nn.Module, example: Tensor) -> Re
     Raises:
         UserError: a table of costs cannot be read.
     """
-    if job.pipeline is not None:
-        return Rewritten(*apply_rewrites(reference, example, job.pipeline), {}, {})
     format, scheme = job.options.format, SCHEMES[job.options.precision]
-    if (pipeline := scheme.pipelines.get(format)) is not None:
-        return Rewritten(*apply_rewrites(reference, example, pipeline), {}, {})
-    table = load_table(format, job.options.target, job.tables)
-    if not scheme.float16:
-        chooser = Chooser(format, table)
-        rewritten, fired = apply_rewrites(reference, example, with_choices(PIPELINES[format], chooser))
-        return Rewritten(rewritten, fired, chooser.as_dict(), {})
-    chooser = Chooser(format, table, NOT_IN_FLOAT16)
-    ranges = attention_ranges(reference, range_inputs(job.calibration, job.options))
-    pipeline = with_choices((scaling_for(ranges), *FLOAT16_PIPELINE), chooser)
-    rewritten, fired = apply_rewrites(reference, example, pipeline)
+    given = job.pipeline if job.pipeline is not None else scheme.pipelines.get(format)
+    if given is not None:
+        return Rewritten(*apply_rewrites(reference, example, given), {}, {})
+    without = NOT_IN_FLOAT16 if scheme.float16 else ()
+    chooser = Chooser(format, load_table(format, job.options.target, job.tables), without)
+    pipeline, ranges = PIPELINES[format], {}
+    if scheme.float16:
+        ranges = attention_ranges(reference, range_inputs(job.calibration, job.options))
+        pipeline = (scaling_for(ranges), *FLOAT16_PIPELINE)
+    rewritten, fired = apply_rewrites(reference, example, with_choices(pipeline, chooser))
     return Rewritten(rewritten, fired, chooser.as_dict(), ranges)
 
 

@@ -18,6 +18,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,13 +52,11 @@ def require_pillow() -> None:
     Raises:
         SetupError: Pillow is missing.
     """
-    try:
-        import PIL  # noqa: F401  (only whether it can be)
-    except ImportError as error:
+    if find_spec("PIL") is None:
         raise SetupError(
             "reading images needs Pillow: install it with \"pip install 'evit-deploy[eval]'\"",
             Exit.MISSING_EXTRA,
-        ) from error
+        )
 
 
 def decode(content: bytes) -> Picture:

@@ -62,7 +62,6 @@ def compare_peers(
     say: Say,
     *,
     command: str,
-    counted: bool = True,
     count_up_to: float = math.inf,
     operators: bool = True,
     wait: bool = True,
@@ -76,8 +75,7 @@ def compare_peers(
         plan: how to measure.
         say: is told each step.
         command: what was typed.
-        counted: also on the emulated core.
-        count_up_to: multiply-accumulates of the largest model that is.
+        count_up_to: multiply-accumulates of the largest model that also runs on the emulated core; 0: none.
         operators: also by kind of operator; of what is counted.
         wait: for whoever else measures on this machine.
 
@@ -89,9 +87,9 @@ def compare_peers(
         graphs = export_graphs(one.model, one.resolution, folder, say)
         found = contestants(graphs, environment, say)
         manifest = graphs[0].manifest
-        emulated = counted and manifest.graph.macs <= count_up_to
-        entries = measure_peers(found, environment, plan, say, wait=wait, counted=emulated)
-        kinds = _kinds(entries, plan.core, environment, say) if emulated and operators else ()
+        counted = manifest.graph.macs <= count_up_to
+        entries = measure_peers(found, environment, plan, say, wait=wait, counted=counted)
+        kinds = _kinds(entries, plan.core, environment, say) if counted and operators else ()
         rows = tuple(row_of(entry) for entry in entries)
         models.append(ModelResult(manifest.model, one.resolution, manifest.graph.macs, rows, kinds))
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")

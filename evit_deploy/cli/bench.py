@@ -24,7 +24,7 @@ from evit_deploy.cli.bench_profile import profile as profile_command
 from evit_deploy.cli.bench_report import report
 from evit_deploy.cli.bench_store import store as store_command
 from evit_deploy.cli.common import DefaultGroup, Reporter, reporter_of, run_command, verbosity_options
-from evit_deploy.cli.device_choices import choose, refuse_for_emulated
+from evit_deploy.cli.device_choices import choose, refuse_for_emulated, setup_options
 from evit_deploy.cli.prepare import prepare_boards, prepare_emulator, set_up_board, set_up_emulator
 from evit_deploy.cli.request import Request, resumed
 from evit_deploy.cli.runtime_options import INTERPRETERS, runtime_options, runtime_options_of
@@ -85,8 +85,7 @@ def bench() -> None:
     "--profile", is_flag=True, expose_value=False, help="Operator by operator: see 'evit-bench profile'."
 )
 @click.option("--json", "as_json", is_flag=True, help="The result on stdout instead of tables.")
-@click.option("--no-setup", is_flag=True, help="Fail rather than set up the emulator on first use.")
-@click.option("--no-wait", is_flag=True, help="Fail rather than wait for another benchmark on the device.")
+@setup_options
 @runtime_options
 @verbosity_options
 def run(

@@ -12,7 +12,7 @@ import click
 
 from evit_deploy import __version__
 from evit_deploy.cli.common import reporter_of, stdout_console, verbosity_options
-from evit_deploy.cli.device_choices import by_figure, choose
+from evit_deploy.cli.device_choices import by_figure, choose, setup_options
 from evit_deploy.cli.margins import share
 from evit_deploy.cli.prepare import prepare_emulator
 from evit_deploy.cli.report_options import report_options, takes_stdout, write_reports
@@ -35,8 +35,7 @@ if TYPE_CHECKING:
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the order of the launches.")
 @click.option("--inconclusive", type=click.Choice(("pass", "fail")), help="What it counts as; else exit 3.")
 @click.option("--json", "as_json", is_flag=True, help="The report on stdout instead of a table.")
-@click.option("--no-setup", is_flag=True, help="Fail rather than set up the emulator on first use.")
-@click.option("--no-wait", is_flag=True, help="Fail rather than wait for another benchmark on the device.")
+@setup_options
 @report_options
 @verbosity_options
 @environment_errors_exit_2

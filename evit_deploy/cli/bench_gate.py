@@ -12,7 +12,7 @@ import click
 
 from evit_deploy.cli.bench_compare import require_scipy
 from evit_deploy.cli.common import Reporter, reporter_of, stdout_console, verbosity_options
-from evit_deploy.cli.device_choices import by_figure
+from evit_deploy.cli.device_choices import by_figure, setup_options
 from evit_deploy.cli.gate_sides import Asked, baseline_side, candidate_side
 from evit_deploy.cli.prepare import prepare_emulator
 from evit_deploy.cli.report_options import report_options, takes_stdout, write_reports
@@ -47,8 +47,7 @@ DETERMINISTIC, LATENCY, ALL = "deterministic", "latency", "all"
 @click.option("-d", "--device", "names", multiple=True, metavar="NAME", help="In the place of SUITE's.")
 @click.option("--inconclusive", type=click.Choice(("pass", "fail")), help="What an open question counts as.")
 @click.option("--json", "as_json", is_flag=True, help="The report on stdout instead of tables.")
-@click.option("--no-setup", is_flag=True, help="Fail rather than set up the emulator on first use.")
-@click.option("--no-wait", is_flag=True, help="Fail rather than wait for another benchmark on the device.")
+@setup_options
 @report_options
 @verbosity_options
 @environment_errors_exit_2

@@ -80,8 +80,7 @@ def peers(
         result = compare_peers(
             *(wanted, output, environment, plan, step),
             command=command,
-            counted=not no_count,
-            count_up_to=math.inf if count_up_to is None else count_up_to * 1e9,
+            count_up_to=0.0 if no_count else math.inf if count_up_to is None else count_up_to * 1e9,
             operators=not no_operators,
             wait=not no_wait,
         )

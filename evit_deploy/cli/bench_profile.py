@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from evit_deploy.cli.common import Reporter, reporter_of, stdout_console, verbosity_options
-from evit_deploy.cli.device_choices import choose, refuse_for_emulated
+from evit_deploy.cli.device_choices import choose, refuse_for_emulated, setup_options
 from evit_deploy.cli.prepare import prepare_boards, prepare_emulator
 from evit_deploy.cli.runtime_options import INTERPRETERS, runtime_options, runtime_options_of
 from evit_deploy.errors import Exit, UserError
@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     "--trace", "trace_file", type=click.Path(path_type=Path), help="Write a Chrome trace (Perfetto)."
 )
 @click.option("--json", "as_json", is_flag=True, help="Instead of tables: a line of JSON for each profile.")
-@click.option("--no-setup", is_flag=True, help="Fail rather than set up the emulator on first use.")
-@click.option("--no-wait", is_flag=True, help="Fail rather than wait for another benchmark on the device.")
+@setup_options
 @runtime_options
 @verbosity_options
 def profile(

@@ -1,16 +1,31 @@
-"""Threads and cores of a run: the option, else what the devices' entries in evit.toml ask for."""
+"""What commands that use devices share: options, and threads and cores where evit.toml has a say."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
 
 from evit_deploy.errors import Exit, UserError
 
 if TYPE_CHECKING:
     from evit_deploy.devices import Device
 
+F = TypeVar("F", bound=Callable[..., Any])
+
 THREADS, CORES = 1, "auto"
+
+
+def setup_options(function: F) -> F:
+    """Add --no-setup and --no-wait."""
+    wait = click.option(
+        "--no-wait", is_flag=True, help="Fail rather than wait for another benchmark on the device."
+    )
+    setup = click.option(
+        "--no-setup", is_flag=True, help="Fail rather than set up the emulator on first use."
+    )
+    return setup(wait(function))
 
 
 def choose(devices: Sequence[Device], threads: int | None, cores: str | None) -> tuple[int, str]:

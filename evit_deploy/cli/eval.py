@@ -12,6 +12,7 @@ import click
 
 from evit_deploy import __version__
 from evit_deploy.cli.common import Reporter, reporter_of, run_command, stdout_console, verbosity_options
+from evit_deploy.cli.device_choices import setup_options
 from evit_deploy.cli.eval_request import (
     DEFAULT_DEVICE,
     DEFAULT_WEIGHTS,
@@ -93,8 +94,7 @@ _WORST = 10
     "--worst", type=click.IntRange(1), default=_WORST, show_default=True, metavar="N", help="So many."
 )
 @click.option("--json", "as_json", is_flag=True, help="The result on stdout instead of tables; no records.")
-@click.option("--no-setup", is_flag=True, help="Fail rather than set up the emulator on first use.")
-@click.option("--no-wait", is_flag=True, help="Fail rather than wait for a benchmark on the device.")
+@setup_options
 @runtime_options
 @verbosity_options
 def evaluate_command(

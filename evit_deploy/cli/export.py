@@ -16,7 +16,7 @@ import evit_deploy
 from evit_deploy.artifact import DEFAULT_FOLDER, FORMAT_SUFFIXES
 from evit_deploy.cli.calibration import calibration_of, formats_of, warn_of_the_default
 from evit_deploy.cli.common import DefaultGroup, Reporter, reporter_of, run_command, verbosity_options
-from evit_deploy.cli.resolution import parse_resolution
+from evit_deploy.cli.resolution import parse_resolution, resolution_option
 from evit_deploy.cli.sensitivity import sensitivity
 from evit_deploy.errors import Exit, ParityError, SetupError, UserError
 
@@ -94,13 +94,7 @@ keep_samples_option = click.option(
     metavar="DB",
     help="int8 TFLite: leave as few blocks in float32 as bring the output so close to the float32 graph's.",
 )
-@click.option(
-    "-r",
-    "--resolution",
-    callback=parse_resolution,
-    metavar="SIZE|HxW",
-    help="Input size; the published one where not given.",
-)
+@resolution_option
 @click.option(
     "-w",
     "--weights",

@@ -28,3 +28,12 @@ def parse_resolution(_context: click.Context, _option: click.Parameter, value: s
             Exit.RESOLUTION,
         )
     return numbers[0], numbers[-1]
+
+
+resolution_option = click.option(
+    "-r",
+    "--resolution",
+    callback=parse_resolution,
+    metavar="SIZE|HxW",
+    help="Input size; the published one where not given.",
+)

@@ -13,7 +13,7 @@ import click
 from evit_deploy.artifact import DEFAULT_FOLDER, to_json, write_atomically
 from evit_deploy.cli.calibration import calibration_of, warn_of_the_default
 from evit_deploy.cli.common import Reporter, reporter_of, verbosity_options
-from evit_deploy.cli.resolution import parse_resolution
+from evit_deploy.cli.resolution import resolution_option
 from evit_deploy.errors import Exit, SetupError, UserError
 
 if TYPE_CHECKING:
@@ -35,13 +35,7 @@ PRECISION, FORMAT = "int8", "tflite"
     metavar="auto|pretrained|random|PATH",
     help="As of an export.",
 )
-@click.option(
-    "-r",
-    "--resolution",
-    callback=parse_resolution,
-    metavar="SIZE|HxW",
-    help="Input size; the published one where not given.",
-)
+@resolution_option
 @click.option(
     "--calibration",
     "images",

@@ -79,6 +79,7 @@ class Device(abc.ABC):
         For what is of this run only, while a board keeps what is pushed. Gone with `close`; only where the
         device has a Python.
         """
+        # Not abstract: devices without a Python have nothing to do here, and `has_python` is asked before.
         raise NotImplementedError(f"{type(self).__name__} has no folder in which the agent runs")
 
     @abc.abstractmethod

@@ -25,7 +25,7 @@ those with the fewest instructions on Arm are for int8 ones only.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,25 +68,26 @@ def quantize_onnx(content: bytes, inputs: Iterable[NDArray[Any]]) -> bytes:
 def _ranges(model: onnx.ModelProto, inputs: Iterable[NDArray[Any]]) -> Any:
     """Smallest and largest value of every tensor that may be quantised, as the quantizer takes them."""
     import onnx
-    from onnxruntime.quantization import CalibrationDataReader
     from onnxruntime.quantization.calibrate import create_calibrator
-
-    class Reader(CalibrationDataReader):  # type: ignore[misc]
-        """One at a time: there may be many."""
-
-        def __init__(self) -> None:
-            self._inputs: Iterator[NDArray[Any]] = iter(inputs)
-
-        def get_next(self) -> dict[str, NDArray[Any]] | None:
-            image = next(self._inputs, None)
-            return None if image is None else {"image": image}
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "float32.onnx"
         onnx.save(model, str(path))
         calibrator = create_calibrator(path, OPERATORS["onnx"], str(path.with_name("observed.onnx")))
-        calibrator.collect_data(Reader())
+        calibrator.collect_data(_Reader(inputs))
         return calibrator.compute_data()
+
+
+class _Reader:
+    """Inputs as ONNX Runtime's calibrators ask for them: one at a time, since there may be many."""
+
+    def __init__(self, inputs: Iterable[NDArray[Any]]) -> None:
+        self._inputs = iter(inputs)
+
+    def get_next(self) -> dict[str, NDArray[Any]] | None:
+        """The next one by the graph's input; `None` behind the last."""
+        image = next(self._inputs, None)
+        return None if image is None else {"image": image}
 
 
 def _quantized(model: onnx.ModelProto, ranges: Any) -> onnx.ModelProto:

@@ -18,7 +18,7 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 RunEval = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-def export_environment(**variables: str) -> dict[str, str]:
+def offline_environment(**variables: str) -> dict[str, str]:
     """Offline, with no cache of the hub's, so that nobody's checkpoints take part."""
     offline = {"HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": "/nonexistent", "PYTHONPATH": str(REPOSITORY)}
     return {**os.environ, **offline, **variables}
@@ -28,7 +28,7 @@ def run_in(folder: Path, *arguments: object, **variables: str) -> subprocess.Com
     return subprocess.run(
         [sys.executable, "-m", MODULE, *map(str, arguments)],
         cwd=folder,
-        env=export_environment(**variables),
+        env=offline_environment(**variables),
         capture_output=True,
         text=True,
         check=False,
@@ -50,7 +50,7 @@ def start_export(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
         return subprocess.Popen(
             [sys.executable, "-m", MODULE, *map(str, arguments)],
             cwd=tmp_path,
-            env=export_environment(),
+            env=offline_environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -68,11 +68,6 @@ def first_run(
     return folder, run_in(folder, "b0", "--resolution", "64", "--weights", "random")
 
 
-def eval_environment(**variables: str) -> dict[str, str]:
-    offline = {"HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": "/nonexistent"}
-    return {**os.environ, **offline, "PYTHONPATH": str(REPOSITORY), **variables}
-
-
 def eval_in(
     folder: Path, *arguments: object, prelude: str = "", **variables: str
 ) -> subprocess.CompletedProcess[str]:
@@ -81,7 +76,7 @@ def eval_in(
     return subprocess.run(
         [sys.executable, "-c", start, *map(str, arguments)],
         cwd=folder,
-        env=eval_environment(**variables),
+        env=offline_environment(**variables),
         capture_output=True,
         text=True,
         check=False,

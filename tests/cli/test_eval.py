@@ -12,7 +12,7 @@ from subprocess import CompletedProcess
 import numpy as np
 import pytest
 from accuracy_data import coloured, folder_of_colours, imagenet_of_colours, save_graph, save_image
-from cli.conftest import RunEval, error_of, eval_environment, read
+from cli.conftest import RunEval, error_of, offline_environment, read
 from PIL import Image
 
 from evit_deploy.artifact import manifest_path
@@ -119,7 +119,12 @@ def interrupted(folder: Path, number: int = signal.SIGINT) -> CompletedProcess[s
     ]
     command += ["-o", "r.json"]
     with subprocess.Popen(
-        command, cwd=folder, env=eval_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        cwd=folder,
+        env=offline_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as process:
         assert process.stderr is not None
         assert any("91 of 600" in line for line in process.stderr)

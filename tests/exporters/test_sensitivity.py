@@ -48,7 +48,7 @@ def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
 
 
 def test_the_worst_are_left_in_float32_one_after_the_other() -> None:
-    found = measure_sensitivity(Graph(), lambda _: None)  # type: ignore[arg-type]
+    found = measure_sensitivity(Graph(), lambda _: None)
     assert [block.path for block in found.blocks] == ["stem", "body", "head"]
     assert [block.path for block in found.ranking] == ["body", "head", "stem"]
     assert [len(point.float32) for point in found.points] == [0, 1, 2, 3]
