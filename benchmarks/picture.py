@@ -111,6 +111,7 @@ def _render(pixels: Array, output: Array, manifest: Manifest, title: str) -> byt
     shown: Array = pixels
     if manifest.task == SEGMENTATION:
         classes = class_map(output, manifest.outputs[0].layout, *pixels.shape[:2])
+        assert manifest.num_classes is not None, "a segmentation model has classes"
         colours = palette(manifest.num_classes)
         shown = ((1 - OPACITY) * pixels + OPACITY * colours[classes]).astype(np.uint8)
         _add_legend(axes, classes, colours)

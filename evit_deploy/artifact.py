@@ -97,7 +97,7 @@ class Manifest:
     model: str
     task: str
     dataset: str
-    num_classes: int
+    num_classes: int | None  # `None` where the answer has no classes
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     preprocessing: Preprocessing

@@ -6,15 +6,21 @@
     ResidualBlock   main(x) + x, or main(x) alone
     UpsampleLayer   bicubic, by an integer factor
 
-Attribute names are those of the published checkpoints.
+Attribute names are those of the published checkpoints. The blocks of the larger models are in
+`large_blocks.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 from torch import Tensor, nn
 from torch.nn import functional
+
+Activation = Callable[[], nn.Module]
+HARDSWISH: Activation = nn.Hardswish  # of the B models
+GELU_TANH: Activation = partial(nn.GELU, approximate="tanh")  # of the L models
 
 
 class ConvLayer(nn.Module):
@@ -24,7 +30,7 @@ class ConvLayer(nn.Module):
         stride: 1 or 2; the padding keeps ceil(size / stride).
         norm: BatchNorm behind the convolution.
         bias: of the convolution.
-        act: Hardswish at the end.
+        act: what makes the activation at the end.
     """
 
     def __init__(
@@ -37,7 +43,7 @@ class ConvLayer(nn.Module):
         groups: int = 1,
         norm: bool = True,
         bias: bool = False,
-        act: bool = False,
+        act: Activation | None = None,
         norm_eps: float = 1e-5,
     ) -> None:
         super().__init__()
@@ -45,7 +51,7 @@ class ConvLayer(nn.Module):
             in_channels, out_channels, kernel, stride, padding=kernel // 2, groups=groups, bias=bias
         )
         self.norm = nn.BatchNorm2d(out_channels, eps=norm_eps) if norm else None
-        self.act = nn.Hardswish() if act else None
+        self.act = None if act is None else act()
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C', ceil(H / stride), ceil(W / stride))."""
@@ -61,7 +67,7 @@ class DSConv(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, *, norm_eps: float) -> None:
         super().__init__()
         self.depth_conv = ConvLayer(
-            in_channels, in_channels, kernel=3, groups=in_channels, act=True, norm_eps=norm_eps
+            in_channels, in_channels, kernel=3, groups=in_channels, act=HARDSWISH, norm_eps=norm_eps
         )
         self.point_conv = ConvLayer(in_channels, out_channels, kernel=1, norm_eps=norm_eps)
 
@@ -77,6 +83,7 @@ class MBConv(nn.Module):
     Args:
         expand: width of the middle over `in_channels`.
         fewer_norm: biases instead of BatchNorm on the first two convolutions.
+        act: behind these two.
     """
 
     def __init__(
@@ -87,13 +94,14 @@ class MBConv(nn.Module):
         stride: int = 1,
         expand: int = 4,
         fewer_norm: bool = False,
+        act: Activation = HARDSWISH,
         norm_eps: float,
     ) -> None:
         super().__init__()
         middle = in_channels * expand
         norm = not fewer_norm
         self.inverted_conv = ConvLayer(
-            in_channels, middle, kernel=1, norm=norm, bias=fewer_norm, act=True, norm_eps=norm_eps
+            in_channels, middle, kernel=1, norm=norm, bias=fewer_norm, act=act, norm_eps=norm_eps
         )
         self.depth_conv = ConvLayer(
             middle,
@@ -103,7 +111,7 @@ class MBConv(nn.Module):
             groups=middle,
             norm=norm,
             bias=fewer_norm,
-            act=True,
+            act=act,
             norm_eps=norm_eps,
         )
         self.point_conv = ConvLayer(middle, out_channels, kernel=1, norm_eps=norm_eps)
@@ -156,13 +164,15 @@ class OpSequence(nn.Module):
 
 
 class LinearLayer(nn.Module):
-    """Linear, then LayerNorm and Hardswish where `norm_act` asks for them; a bias only without a norm."""
+    """Linear, then LayerNorm and `act` where there is one; a bias only without a norm."""
 
-    def __init__(self, in_features: int, out_features: int, *, norm_act: bool) -> None:
+    def __init__(
+        self, in_features: int, out_features: int, *, act: Activation | None, norm_eps: float
+    ) -> None:
         super().__init__()
-        self.linear = nn.Linear(in_features, out_features, bias=not norm_act)
-        self.norm = nn.LayerNorm(out_features) if norm_act else None
-        self.act = nn.Hardswish() if norm_act else None
+        self.linear = nn.Linear(in_features, out_features, bias=act is None)
+        self.norm = None if act is None else nn.LayerNorm(out_features, eps=norm_eps)
+        self.act = None if act is None else act()
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, in_features) -> (B, out_features)."""

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from evit_deploy.errors import Exit, UserError
-from evit_deploy.models.efficientvit import EfficientViT
 from evit_deploy.models.state_dicts import fitted_state_dict
 from evit_deploy.models.weights import RANDOM, resolve_weights
 from evit_deploy.models.zoo import ModelSpec, build_model, find_model, num_classes_of
@@ -21,7 +20,7 @@ def create_model(
     *,
     weights: str | Path | Mapping[str, Tensor] | None = None,
     num_classes: int | None = None,
-) -> EfficientViT:
+) -> nn.Module:
     """The reference model in eval mode, float32, on the CPU, without gradients.
 
     Args:
@@ -40,7 +39,7 @@ def create_model(
     spec = find_model(name)
     state_dict = _state_dict(spec, weights, num_classes)
     with torch.device("meta"):  # no time spent on initial weights that are overwritten below
-        model = build_model(spec, num_classes=num_classes_of(state_dict))
+        model = build_model(spec, num_classes=num_classes_of(state_dict, spec))
     model.to_empty(device="cpu").load_state_dict(state_dict)
     return model.eval().requires_grad_(False)
 
@@ -50,7 +49,7 @@ def _state_dict(
 ) -> dict[str, Tensor]:
     if isinstance(weights, Mapping):
         fitted = fitted_state_dict(weights, spec, source="the given state dict")
-        found = num_classes_of(fitted)
+        found = num_classes_of(fitted, spec)
         if num_classes not in (None, found):
             message = f"the given state dict has {found} classes, asked for were {num_classes}"
             raise UserError(message, Exit.CHECKPOINT_MISMATCH)

@@ -1,4 +1,4 @@
-"""EfficientViT-B: the backbone, and the classification and segmentation models made of it.
+"""EfficientViT-B: the backbone, and the module that joins a backbone, of any family, and a head.
 
     image (B, 3, H, W)
       stem        3x3 stride 2, DSConv x depth[0]            stride 2
@@ -6,7 +6,8 @@
       stages 2-3  MBConv stride 2, EfficientViTBlock x depth strides 16, 32
       head        classification: one feature map; segmentation: the last three
 
-Sizes are data (`BackboneConfig`); the table of published ones is in `zoo.py`.
+Sizes are data (`BackboneConfig`); the table of published ones is in `efficientvit_models.py`, the backbone of
+the L models in `efficientvit_l.py`.
 
 Source: Cai et al., EfficientViT (arXiv 2205.14756), section 3.2; state-dict names are those of the
 authors' published checkpoints.
@@ -19,7 +20,15 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from evit_deploy.models.attention import LiteMLA
-from evit_deploy.models.blocks import ConvLayer, DSConv, MBConv, OpSequence, ResidualBlock
+from evit_deploy.models.blocks import (
+    HARDSWISH,
+    Activation,
+    ConvLayer,
+    DSConv,
+    MBConv,
+    OpSequence,
+    ResidualBlock,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +41,33 @@ class BackboneConfig:
     norm_eps: float = 1e-5
     expand: int = 4
 
+    @property
+    def act(self) -> Activation:
+        """Of the backbone, and of a head upon it."""
+        return HARDSWISH
+
+    def build(self) -> Backbone:
+        """With PyTorch's initial weights."""
+        return Backbone(self)
+
 
 class EfficientViTBlock(nn.Module):
     """Global context by linear attention, then local context by an MBConv, each residual."""
 
-    def __init__(self, channels: int, *, dim: int, expand: int, norm_eps: float) -> None:
+    def __init__(
+        self,
+        channels: int,
+        *,
+        dim: int,
+        expand: int,
+        scales: tuple[int, ...] = (5,),
+        act: Activation = HARDSWISH,
+        norm_eps: float,
+    ) -> None:
         super().__init__()
-        self.context_module = ResidualBlock(LiteMLA(channels, dim=dim, norm_eps=norm_eps), shortcut=True)
-        local = MBConv(channels, channels, expand=expand, fewer_norm=True, norm_eps=norm_eps)
+        attention = LiteMLA(channels, dim=dim, scales=scales, norm_eps=norm_eps)
+        self.context_module = ResidualBlock(attention, shortcut=True)
+        local = MBConv(channels, channels, expand=expand, fewer_norm=True, act=act, norm_eps=norm_eps)
         self.local_module = ResidualBlock(local, shortcut=True)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -72,7 +100,7 @@ class Backbone(nn.Module):
 class EfficientViT(nn.Module):
     """A backbone and a head that takes the backbone's list of feature maps."""
 
-    def __init__(self, backbone: Backbone, head: nn.Module) -> None:
+    def __init__(self, backbone: nn.Module, head: nn.Module) -> None:
         super().__init__()
         self.backbone = backbone
         self.head = head
@@ -85,7 +113,7 @@ class EfficientViT(nn.Module):
 
 def _stem(config: BackboneConfig) -> OpSequence:
     width, eps = config.widths[0], config.norm_eps
-    first = ConvLayer(3, width, kernel=3, stride=2, act=True, norm_eps=eps)
+    first = ConvLayer(3, width, kernel=3, stride=2, act=HARDSWISH, norm_eps=eps)
     rest = (ResidualBlock(DSConv(width, width, norm_eps=eps), shortcut=True) for _ in range(config.depths[0]))
     return OpSequence([first, *rest])
 

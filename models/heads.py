@@ -5,11 +5,24 @@ Source: Cai et al., EfficientViT (arXiv 2205.14756), figure 4; names are those o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from evit_deploy.models.blocks import ConvLayer, LinearLayer, MBConv, OpSequence, ResidualBlock, UpsampleLayer
+from evit_deploy.models.blocks import (
+    HARDSWISH,
+    Activation,
+    ConvLayer,
+    LinearLayer,
+    MBConv,
+    OpSequence,
+    ResidualBlock,
+    UpsampleLayer,
+)
+from evit_deploy.models.large_blocks import FusedMBConv
+
+MIDDLE_BLOCKS: Mapping[str, type[MBConv] | type[FusedMBConv]] = {"mb": MBConv, "fmb": FusedMBConv}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +34,16 @@ class ClassificationHeadConfig:
 
 @dataclass(frozen=True, slots=True)
 class SegmentationHeadConfig:
-    """`width` and `depth` of the middle; `final_expand` widens it before the classifier, `None` does not."""
+    """`width` and `depth` of the middle; `final_expand` widens it before the classifier, `None` does not.
+
+    `block` is a key of `MIDDLE_BLOCKS`.
+    """
 
     width: int
     depth: int
     expand: int = 4
     final_expand: int | None = 4
+    block: str = "mb"
 
 
 class GlobalAveragePool(nn.Module):
@@ -41,15 +58,21 @@ class ClassificationHead(OpSequence):
     """1x1 convolution, global average pool, hidden linear layer, classifier, on the last feature map."""
 
     def __init__(
-        self, config: ClassificationHeadConfig, *, in_channels: int, num_classes: int, norm_eps: float
+        self,
+        config: ClassificationHeadConfig,
+        *,
+        in_channels: int,
+        num_classes: int,
+        act: Activation = HARDSWISH,
+        norm_eps: float,
     ) -> None:
         convolution, hidden = config.widths
         super().__init__(
             [
-                ConvLayer(in_channels, convolution, kernel=1, act=True, norm_eps=norm_eps),
+                ConvLayer(in_channels, convolution, kernel=1, act=act, norm_eps=norm_eps),
                 GlobalAveragePool(),
-                LinearLayer(convolution, hidden, norm_act=True),
-                LinearLayer(hidden, num_classes, norm_act=False),
+                LinearLayer(convolution, hidden, act=act, norm_eps=norm_eps),
+                LinearLayer(hidden, num_classes, act=None, norm_eps=norm_eps),
             ]
         )
 
@@ -67,6 +90,7 @@ class SegmentationHead(nn.Module):
         *,
         in_channels: tuple[int, int, int],
         num_classes: int,
+        act: Activation = HARDSWISH,
         norm_eps: float,
     ) -> None:
         super().__init__()
@@ -76,12 +100,15 @@ class SegmentationHead(nn.Module):
         self.input_ops = nn.ModuleList(
             [OpSequence([at_32, UpsampleLayer(4)]), OpSequence([at_16, UpsampleLayer(2)]), at_8]
         )
-        blocks = (MBConv(width, width, expand=config.expand, norm_eps=norm_eps) for _ in range(config.depth))
-        self.middle = OpSequence([ResidualBlock(block, shortcut=True) for block in blocks])
+        block = MIDDLE_BLOCKS[config.block]
+        blocks = (
+            block(width, width, expand=config.expand, act=act, norm_eps=norm_eps) for _ in range(config.depth)
+        )
+        self.middle = OpSequence([ResidualBlock(main, shortcut=True) for main in blocks])
         classifier: list[nn.Module] = []
         if config.final_expand is not None:
             expanded = width * config.final_expand
-            classifier.append(ConvLayer(width, expanded, kernel=1, act=True, norm_eps=norm_eps))
+            classifier.append(ConvLayer(width, expanded, kernel=1, act=act, norm_eps=norm_eps))
             width = expanded
         classifier.append(ConvLayer(width, num_classes, kernel=1, norm=False, bias=True))
         self.output_ops = nn.ModuleList([OpSequence(classifier)])

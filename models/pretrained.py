@@ -39,7 +39,15 @@ class HubFile:
 
 
 def hub_file_of(spec: ModelSpec, resolution: tuple[int, int] | None = None) -> HubFile:
-    """The checkpoint trained at that (height, width), or else the one of the model's own resolution."""
+    """The checkpoint trained at that (height, width), or else the one of the model's own resolution.
+
+    Raises:
+        SetupError: there is none of this model on the hub.
+    """
+    if not spec.hub_files:
+        raise SetupError(
+            f"there are no published weights of {spec.name} on the hub", Exit.WEIGHTS_UNAVAILABLE
+        )
     name = spec.hub_files.get(resolution or spec.resolution, spec.hub_files[spec.resolution])
     return HubFile(spec.hub_repository, name)
 

@@ -68,8 +68,8 @@ def fitting_models(tensors: Mapping[str, Tensor]) -> list[str]:
     ]
 
 
-def _class_count(tensors: Mapping[str, Tensor], spec: ModelSpec) -> int:
-    return num_classes_of({k: v for k, v in tensors.items() if v.ndim > 0}) or spec.num_classes
+def _class_count(tensors: Mapping[str, Tensor], spec: ModelSpec) -> int | None:
+    return num_classes_of(tensors, spec) or spec.num_classes
 
 
 def _compare(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> Differences:

@@ -5,8 +5,15 @@
     backbone.stages.2.op_list.1.context_module.*  <->  stages.2.blocks.1.context_module.*
     head.op_list.2.linear.weight                  <->  head.classifier.0.weight
 
+In the L models the stem is the first of the published stages, and timm's first stage the second:
+
+    backbone.stages.0.op_list.0.conv.weight       <->  stem.in_conv.conv.weight
+    backbone.stages.0.op_list.1.main.*            <->  stem.res0.main.*
+    backbone.stages.3.op_list.1.main.*            <->  stages.2.blocks.1.main.*
+
 The tensors are the same. timm's models differ in one constant that no checkpoint holds: 1e-5 in the
-attention's denominator, where the published models have 1e-15; ours is the published one.
+attention's denominator, where the published models have 1e-15, and for the L models 1e-5 in the norm behind
+the head's convolution, where the published ones have 1e-7; ours are the published ones.
 
 timm has the classification models only. Source: timm's `models/efficientvit_mit.py`.
 """
@@ -20,11 +27,11 @@ from torch import Tensor
 from evit_deploy.errors import Exit, UserError
 from evit_deploy.models.zoo import CLASSIFICATION, ModelSpec
 
-STEM, TIMM_STEM = "backbone.input_stem.op_list.", "stem."
+STEM, LARGE_STEM, TIMM_STEM = "backbone.input_stem.op_list.", "backbone.stages.0.op_list.", "stem."
 STAGES, TIMM_STAGES = "backbone.stages.", "stages."
+LARGE_ONLY = "stem.res0.main.conv1."  # B models have a DSConv there
 # Published prefix -> timm's, of what has a fixed place; classifier 2 and 3 are activation and dropout.
-FIXED = (
-    (f"{STEM}0.", f"{TIMM_STEM}in_conv."),
+HEAD = (
     ("head.op_list.0.", "head.in_conv."),
     ("head.op_list.2.linear.", "head.classifier.0."),
     ("head.op_list.2.norm.", "head.classifier.1."),
@@ -45,33 +52,45 @@ def to_timm_names(state_dict: Mapping[str, Tensor], spec: ModelSpec) -> dict[str
     """
     if spec.task != CLASSIFICATION:
         raise UserError(f"timm has no {spec.name}: it has the classification models only", Exit.USAGE)
-    return {_to_timm(key): value for key, value in state_dict.items()}
+    large = any(key.startswith(f"{LARGE_STEM}0.conv.") for key in state_dict)
+    return {_to_timm(key, large): value for key, value in state_dict.items()}
 
 
 def from_timm_names(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The same tensors under the published names; names that are not timm's stay."""
-    return {_from_timm(key): value for key, value in state_dict.items()}
+    large = any(key.startswith(LARGE_ONLY) for key in state_dict)
+    return {_from_timm(key, large): value for key, value in state_dict.items()}
 
 
-def _to_timm(key: str) -> str:
-    for ours, timm in FIXED:
+def _to_timm(key: str, large: bool) -> str:
+    for ours, timm in HEAD:
         if key.startswith(ours):
             return timm + key.removeprefix(ours)
-    if key.startswith(STEM):
-        index, _, rest = key.removeprefix(STEM).partition(".")
-        return f"{TIMM_STEM}res{int(index) - 1}.{rest}"
+    stem = LARGE_STEM if large else STEM
+    if key.startswith(stem):
+        index, _, rest = key.removeprefix(stem).partition(".")
+        return f"{TIMM_STEM}{'in_conv' if index == '0' else f'res{int(index) - 1}'}.{rest}"
     if key.startswith(STAGES):
-        return TIMM_STAGES + key.removeprefix(STAGES).replace("op_list", "blocks", 1)
+        stage, _, rest = key.removeprefix(STAGES).partition(".")
+        return f"{TIMM_STAGES}{int(stage) - large}.{rest.replace('op_list', 'blocks', 1)}"
     return key
 
 
-def _from_timm(key: str) -> str:
-    for ours, timm in FIXED:
+def _from_timm(key: str, large: bool) -> str:
+    for ours, timm in HEAD:
         if key.startswith(timm):
             return ours + key.removeprefix(timm)
-    if key.startswith(f"{TIMM_STEM}res"):
-        index, _, rest = key.removeprefix(f"{TIMM_STEM}res").partition(".")
-        return f"{STEM}{int(index) + 1}.{rest}" if index.isdecimal() else key
+    if key.startswith(TIMM_STEM):
+        block, _, rest = key.removeprefix(TIMM_STEM).partition(".")
+        index = "0" if block == "in_conv" else _following(block.removeprefix("res"))
+        return f"{LARGE_STEM if large else STEM}{index}.{rest}" if index else key
     if key.startswith(TIMM_STAGES):
-        return STAGES + key.removeprefix(TIMM_STAGES).replace("blocks", "op_list", 1)
+        stage, _, rest = key.removeprefix(TIMM_STAGES).partition(".")
+        index = _following(stage) if large else stage
+        return f"{STAGES}{index}.{rest.replace('blocks', 'op_list', 1)}" if index else key
     return key
+
+
+def _following(number: str) -> str:
+    """`3` -> `4`; nothing of what is no number."""
+    return str(int(number) + 1) if number.isdecimal() else ""

@@ -22,11 +22,14 @@ ADVICE = "pass --weights PATH or --weights random"
 
 @dataclass(frozen=True, slots=True)
 class LoadedWeights:
-    """A complete state dict of a model. `warning` is one line for the user, `None` where all is as asked."""
+    """A complete state dict of a model. `warning` is one line for the user, `None` where all is as asked.
+
+    `num_classes` is `None` for a model without classes.
+    """
 
     state_dict: dict[str, Tensor]
     provenance: Weights
-    num_classes: int
+    num_classes: int | None
     warning: str | None = None
 
 
@@ -70,8 +73,8 @@ def _random(spec: ModelSpec, seed: int, num_classes: int | None, warning: str | 
 def _pretrained(
     spec: ModelSpec, resolution: tuple[int, int] | None, num_classes: int | None
 ) -> LoadedWeights:
-    file = hub_file_of(spec, resolution)
     try:
+        file = hub_file_of(spec, resolution)
         path = fetch(file)
     except SetupError as error:
         raise SetupError(f"{error}; {ADVICE}", error.code) from error
@@ -100,8 +103,7 @@ def _from_file(
     path: Path, spec: ModelSpec, num_classes: int | None, *, source: str, origin: str
 ) -> LoadedWeights:
     state_dict = load_checkpoint(path, spec)
-    found = num_classes_of(state_dict)
-    assert found is not None, "a state dict that fits a model has its last layer"
+    found = num_classes_of(state_dict, spec)
     if num_classes not in (None, found):
         raise UserError(
             f"checkpoint '{path}' has {found} classes, asked for were {num_classes}; leave the count out to "

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from evit_deploy.benchmarks.accuracy.described import Described, described
 from evit_deploy.benchmarks.accuracy.tensors import feed_of, fetch_of
+from evit_deploy.errors import Exit, UserError
 from evit_deploy.runtimes import DEFAULTS, RuntimeOptions, open_runner
 
 Array = NDArray[Any]
@@ -52,6 +53,19 @@ class Subject:
     chunk: int | None = None
 
 
+def classes_to_judge(name: str, task: str, num_classes: int | None) -> int:
+    """How many classes a model tells apart.
+
+    Raises:
+        UserError: its answers are no classes.
+    """
+    if num_classes is None:
+        raise UserError(
+            f"{name} is a {task} model: evit-eval judges classification and segmentation models", Exit.USAGE
+        )
+    return num_classes
+
+
 @contextmanager
 def opened_artifact(
     path: Path, *, interpreter: str = "auto", threads: int = 1, options: RuntimeOptions = DEFAULTS
@@ -85,7 +99,7 @@ def subject_of(
     return Subject(
         name=artifact.path.name,
         task=manifest.task,
-        num_classes=manifest.num_classes,
+        num_classes=classes_to_judge(artifact.path.name, manifest.task, manifest.num_classes),
         size=artifact.size,
         crop=manifest.preprocessing.crop,
         identity=identity,

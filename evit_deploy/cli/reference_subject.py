@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-from evit_deploy.benchmarks.accuracy.subject import HERE, Array, Pixels, Subject
+from evit_deploy.benchmarks.accuracy.subject import HERE, Array, Pixels, Subject, classes_to_judge
 from evit_deploy.models import create_model
 from evit_deploy.models.weights import LoadedWeights, resolve_weights
 from evit_deploy.models.zoo import IMAGENET_MEAN, IMAGENET_STD, ModelSpec, check_resolution, find_model
@@ -36,7 +36,7 @@ def reference_subject(
     subject = Subject(
         name=f"{spec.short_name} (PyTorch)",
         task=spec.task,
-        num_classes=loaded.num_classes,
+        num_classes=classes_to_judge(name, spec.task, loaded.num_classes),
         size=size,
         crop=spec.crop,
         identity=_identity(spec, loaded, size),

@@ -80,7 +80,7 @@ def _describe_mbconv(module: MBConv) -> str:
     depthwise = module.depth_conv.conv
     kernel, stride = depthwise.kernel_size[0], depthwise.stride[0]
     widths = module.inverted_conv.conv.in_channels, depthwise.in_channels, module.point_conv.conv.out_channels
-    return f"{kernel}x{kernel}/{stride} {_dashed(*widths)}"
+    return f"{kernel}x{kernel}/{stride}{_other_act(module.inverted_conv)} {_dashed(*widths)}"
 
 
 def _describe_attention(module: LiteMLA) -> str:
@@ -93,12 +93,22 @@ def _describe_head(module: ClassificationHead) -> str:
     convolution, _, hidden, classifier = module.op_list
     assert isinstance(convolution, ConvLayer)
     assert isinstance(hidden, LinearLayer) and isinstance(classifier, LinearLayer)
-    sizes = convolution.conv.in_channels, convolution.conv.out_channels
-    return f"1x1 {_dashed(*sizes, hidden.linear.out_features, classifier.linear.out_features)}"
+    widths = convolution.conv.in_channels, convolution.conv.out_channels
+    linear = hidden.linear.out_features, classifier.linear.out_features
+    return f"1x1{_other_act(convolution)} {_dashed(*widths, *linear)}"
 
 
 def _describe_stem(layer: ConvLayer) -> str:
-    return f"3x3/2 {_dashed(layer.conv.in_channels, layer.conv.out_channels)}"
+    return f"3x3/2{_other_act(layer)} {_dashed(layer.conv.in_channels, layer.conv.out_channels)}"
+
+
+def _other_act(layer: ConvLayer) -> str:
+    """`:gelu`; nothing for Hardswish, which the first models have."""
+    return (
+        ""
+        if layer.act is None or isinstance(layer.act, nn.Hardswish)
+        else f":{type(layer.act).__name__.lower()}"
+    )
 
 
 def _dashed(*numbers: int) -> str:

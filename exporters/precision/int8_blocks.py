@@ -21,35 +21,37 @@ from torch import nn
 from evit_deploy.errors import EvitError, Exit
 from evit_deploy.exporters.precision.int8_operators import OPERATORS
 from evit_deploy.exporters.tflite_metadata import read_model
-from evit_deploy.models.efficientvit import EfficientViT, EfficientViTBlock
+from evit_deploy.models.efficientvit import EfficientViTBlock
 from evit_deploy.models.heads import SegmentationHead
 
 Blocks = Mapping[str, tuple[str, ...]]  # path of a block -> output tensors of its operators
 _WEIGHT = 1  # the input of those operators that holds it
 
 
-def block_paths(model: EfficientViT) -> tuple[str, ...]:
+def block_paths(model: nn.Module) -> tuple[str, ...]:
     """Paths of the blocks in the published model, in the order in which they are computed.
 
     The last one is the `Deployable`'s own: `--head upsample` multiplies by matrices, which int8 takes.
     """
-    return ("backbone.input_stem", *_backbone_blocks(model), *_head_blocks(model), "upsample")
+    stem = [f"backbone.{name}" for name, _ in model.get_submodule("backbone").named_children()][:-1]
+    return (*stem, *_backbone_blocks(model), *_head_blocks(model), "upsample")
 
 
-def _backbone_blocks(model: EfficientViT) -> Iterator[str]:
-    for number, stage in enumerate(model.backbone.stages):
+def _backbone_blocks(model: nn.Module) -> Iterator[str]:
+    for number, stage in enumerate(model.get_submodule("backbone.stages").children()):
         for position, block in enumerate(stage.get_submodule("op_list").children()):
             path = f"backbone.stages.{number}.op_list.{position}"
             parts = (".context_module", ".local_module") if isinstance(block, EfficientViTBlock) else ("",)
             yield from (path + part for part in parts)
 
 
-def _head_blocks(model: EfficientViT) -> Iterator[str]:
+def _head_blocks(model: nn.Module) -> Iterator[str]:
     lists: tuple[str, ...] = ("op_list",)
-    if isinstance(model.head, SegmentationHead):
+    head = model.get_submodule("head")
+    if isinstance(head, SegmentationHead):
         lists = ("input_ops", "middle.op_list", "output_ops.0.op_list")
     for name in lists:
-        yield from (f"head.{name}.{child}" for child, _ in model.head.get_submodule(name).named_children())
+        yield from (f"head.{name}.{child}" for child, _ in head.get_submodule(name).named_children())
 
 
 def operators_by_block(content: bytes, module: nn.Module, paths: Sequence[str]) -> Blocks:

@@ -33,7 +33,7 @@ class TokenMBConv(nn.Module):
         self.height, self.width, self.taps, self.tokens_out = height, width, taps, tokens_out
         depthwise, projection = reference.depth_conv.conv, reference.point_conv.conv
         self.inverted_conv = TokenExpansion(reference.inverted_conv.conv, border=1 if taps else 0)
-        self.act = nn.Hardswish()
+        self.act = reference.inverted_conv.act or nn.Identity()
         self.depth_conv = by_taps(depthwise, height, width) if taps else depthwise
         self.point_conv = TokenLinear(projection) if tokens_out else projection
 
@@ -55,7 +55,7 @@ class OnesMBConv(nn.Module):
     def __init__(self, reference: MBConv) -> None:
         super().__init__()
         self.inverted_conv = OnesConvolution(reference.inverted_conv.conv)
-        self.act = nn.Hardswish()
+        self.act = reference.inverted_conv.act or nn.Identity()
         self.depth_conv, self.point_conv = reference.depth_conv, reference.point_conv
 
     def forward(self, x: Tensor) -> Tensor:

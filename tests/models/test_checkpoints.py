@@ -18,6 +18,7 @@ from evit_deploy.models.zoo import CLASSIFICATION, MODELS, ModelSpec, find_model
 
 Tensors = dict[str, Tensor]
 B0 = find_model("b0")
+L1 = find_model("l1")
 SEG = find_model("seg-b0-cityscapes")  # the smallest
 WEIGHTS = seeded_state_dict(SEG, seed=0)
 FIRST = "backbone.input_stem.op_list.0.conv.weight"
@@ -198,6 +199,26 @@ def test_timm_names_one_by_one(published: str, timm: str) -> None:
     value = torch.ones(1)
     assert to_timm_names({published: value}, B0) == {timm: value}
     assert from_timm_names({timm: value}) == {published: value}
+
+
+@pytest.mark.parametrize(
+    ("published", "timm"),
+    [
+        ("backbone.stages.0.op_list.1.main.conv2.norm.bias", "stem.res0.main.conv2.norm.bias"),
+        (
+            "backbone.stages.1.op_list.0.main.spatial_conv.conv.weight",
+            "stages.0.blocks.0.main.spatial_conv.conv.weight",
+        ),
+        (
+            "backbone.stages.4.op_list.6.context_module.main.proj.norm.weight",
+            "stages.3.blocks.6.context_module.main.proj.norm.weight",
+        ),
+    ],
+)
+def test_timm_names_of_the_large_models(published: str, timm: str) -> None:
+    names = to_timm_names(empty_state_dict(L1), L1)
+    assert published in empty_state_dict(L1) and timm in names
+    assert dict(zip(empty_state_dict(L1), names, strict=True))[published] == timm
 
 
 def test_timm_checkpoint_is_recognised(tmp_path: Path) -> None:
