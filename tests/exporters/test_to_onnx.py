@@ -22,7 +22,7 @@ IMAGE = torch.zeros(1, 3, 8, 8)
 
 def small() -> nn.Module:
     torch.manual_seed(0)
-    return nn.Sequential(ConvLayer(3, 4, kernel=3, norm=False, act=True), nn.Conv2d(4, 2, 1)).eval()
+    return nn.Sequential(ConvLayer(3, 4, kernel=3, norm=False, act=nn.Hardswish), nn.Conv2d(4, 2, 1)).eval()
 
 
 class Unsupported(nn.Module):

@@ -5,12 +5,12 @@ import torch
 from torch import nn
 
 from evit_deploy.exporters.rewrites.phased_stem import PhasedStem, is_stem
-from evit_deploy.models.blocks import ConvLayer
+from evit_deploy.models.blocks import HARDSWISH, ConvLayer
 
 
 def stem(*, bias: bool = True, act: bool = True) -> ConvLayer:
     torch.manual_seed(0)
-    layer = ConvLayer(3, 8, kernel=3, stride=2, norm=False, bias=bias, act=act)
+    layer = ConvLayer(3, 8, kernel=3, stride=2, norm=False, bias=bias, act=HARDSWISH if act else None)
     return layer.double().eval().requires_grad_(False)
 
 
