@@ -5,14 +5,15 @@ import warnings
 from collections.abc import Callable
 
 import onnx
+import onnxsim
 import pytest
 import torch
 from torch import Tensor, nn
 
 from evit_deploy.errors import EvitError, Exit
-from evit_deploy.exporters.export import Exported, ExportJob
+from evit_deploy.exporters.export import Exported, ExportJob, reference_of, rewritten_model
 from evit_deploy.exporters.quiet import captured_output
-from evit_deploy.exporters.to_onnx import OPSET, onnx_from_torch
+from evit_deploy.exporters.to_onnx import OPSET, fold_constants, onnx_from_torch
 from evit_deploy.models import create_model
 from evit_deploy.models.blocks import ConvLayer
 
@@ -81,3 +82,26 @@ def test_a_failure_says_why() -> None:
     with pytest.raises(EvitError, match="conversion to ONNX failed: RuntimeError: as asked;") as caught:
         onnx_from_torch(Unsupported(), IMAGE, output_name="logits")
     assert caught.value.code == Exit.CONVERSION
+
+
+def test_constants_folded_are_what_the_exporters_own_optimiser_leaves(
+    job_for: Callable[..., ExportJob],
+) -> None:
+    job = job_for("b0", "onnx", (64, 64))
+    example = torch.zeros(1, 3, 64, 64)
+    module = rewritten_model(job, reference_of(job), example).module
+    with captured_output(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        plain, theirs = (
+            torch.onnx.export(
+                module, (example,), dynamo=True, opset_version=OPSET, optimize=by, verbose=False
+            )
+            for by in (False, True)
+        )
+    assert plain is not None and theirs is not None
+    before = len(plain.model_proto.graph.node)
+    fold_constants(plain.model)
+    ours = onnxsim.simplify(plain.model_proto)[0].graph.node
+    expected = onnxsim.simplify(theirs.model_proto)[0].graph.node
+    assert [node.op_type for node in ours] == [node.op_type for node in expected]
+    assert len(ours) < before
