@@ -21,7 +21,8 @@ from evit_deploy.cli.sensitivity import sensitivity
 from evit_deploy.errors import Exit, ParityError, SetupError, UserError
 
 if TYPE_CHECKING:
-    from evit_deploy.exporters.export import Exported, ExportJob
+    from evit_deploy.exporters.export import Exported
+    from evit_deploy.exporters.job import ExportJob
 
 DEFAULT_MODEL = "efficientvit-b1"
 
@@ -201,7 +202,7 @@ def jobs_of(
     settings: dict[str, Any],
 ) -> list[ExportJob]:
     """Every job, checked before the first begins: names and options of all, then weights."""
-    from evit_deploy.exporters.export import ExportJob
+    from evit_deploy.exporters.job import ExportJob
     from evit_deploy.exporters.options import ExportOptions
     from evit_deploy.models.weights import resolve_weights
     from evit_deploy.models.zoo import find_model

@@ -18,7 +18,7 @@ from evit_deploy.errors import Exit, SetupError, UserError
 
 if TYPE_CHECKING:
     from evit_deploy.devices import Device
-    from evit_deploy.exporters.export import ExportJob
+    from evit_deploy.exporters.job import ExportJob
     from evit_deploy.exporters.precision.mixed_graph import MixedGraph
     from evit_deploy.exporters.sensitivity import Sensitivity
 

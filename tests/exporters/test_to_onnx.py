@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from evit_deploy.errors import EvitError, Exit
-from evit_deploy.exporters.export import Exported, ExportJob
+from evit_deploy.exporters.export import Exported
+from evit_deploy.exporters.job import ExportJob
 from evit_deploy.exporters.quiet import captured_output
 from evit_deploy.exporters.to_onnx import OPSET, onnx_from_torch
 from evit_deploy.models import create_model
