@@ -84,7 +84,8 @@ def finished(
         manifest = replace(manifest, quantization={**manifest.quantization, "mixed": record})
         content = with_note(mixed.quantized(found.float32), to_json(manifest.essentials()))
     elif (quantize := scheme.quantize.get(job.options.format)) is not None:
-        content = quantize(content, calibration_inputs(job.calibration, job.options))
+        inputs = calibration_inputs(job.calibration, job.options)
+        content = quantize(content, inputs, job.options.range_method)
     else:
         assert scheme.finish is not None
         content = scheme.finish(content)

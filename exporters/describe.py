@@ -9,6 +9,7 @@ from torch import Tensor
 from evit_deploy.artifact import GraphFacts, Manifest, Preprocessing, TensorSpec, sha256_of
 from evit_deploy.exporters.deployable import output_layout, output_name
 from evit_deploy.exporters.job import ExportJob
+from evit_deploy.exporters.options import ExportOptions
 from evit_deploy.exporters.precision.quantization import quantization_record
 from evit_deploy.exporters.precision.schemes import SCHEMES
 from evit_deploy.exporters.rewrites.bicubic_upsample import BILINEAR_NAME
@@ -18,6 +19,8 @@ from evit_deploy.exporters.tools import tool_versions
 from evit_deploy.exporters.verify import Reference
 from evit_deploy.models.complexity import count_macs, count_parameters
 from evit_deploy.models.zoo import IMAGENET_MEAN, IMAGENET_STD
+
+_NAMED_IF_GIVEN = ("attention", "min_sqnr_db", "calibration_method", "percentile")
 
 
 def ends_of(job: ExportJob, example: Tensor, reference: Reference) -> tuple[TensorSpec, TensorSpec]:
@@ -60,8 +63,7 @@ def describe(job: ExportJob, ends: tuple[TensorSpec, TensorSpec], rewritten: Rew
             "argmax_at": options.argmax_at,
             "upsample": options.upsample,
             "target": options.target,
-            **({} if options.attention == "linear" else {"attention": options.attention}),
-            **({} if options.min_sqnr_db is None else {"min_sqnr_db": options.min_sqnr_db}),
+            **_unusual(options),
         },
         weights=job.weights.provenance,
         graph=GraphFacts("", 0, {}, 0, 0),
@@ -70,6 +72,13 @@ def describe(job: ExportJob, ends: tuple[TensorSpec, TensorSpec], rewritten: Rew
         formulations=rewritten.formulations,
         quantization=quantization_record(options, job.calibration, rewritten.ranges),
     )
+
+
+def _unusual(options: ExportOptions) -> dict[str, object]:
+    """Options that a manifest names only where they are not the default: older versions do not know them."""
+    plain = ExportOptions(options.format, options.resolution)
+    values = {name: getattr(options, name) for name in _NAMED_IF_GIVEN}
+    return {name: value for name, value in values.items() if value != getattr(plain, name)}
 
 
 def facts_of(job: ExportJob, graph: Path) -> GraphFacts:

@@ -136,6 +136,7 @@ def sensitivity_record(
         "resolution": list(job.options.resolution),
         "weights": {"source": weights.source, "sha256": weights.sha256, "seed": weights.seed},
         "calibration": job.calibration.as_dict(),
+        "ranges": str(job.options.range_method),
         "images": graph.split.as_dict(),
         "blocks": [block.as_dict() for block in found.blocks],
         "points": [point.as_dict() for point in found.points],

@@ -14,7 +14,7 @@ import click
 
 import evit_deploy
 from evit_deploy.artifact import DEFAULT_FOLDER, FORMAT_SUFFIXES
-from evit_deploy.cli.calibration import calibration_of, formats_of, warn_of_the_default
+from evit_deploy.cli.calibration import calibration_of, formats_of, method_options, warn_of_the_default
 from evit_deploy.cli.common import DefaultGroup, Reporter, reporter_of, run_command, verbosity_options
 from evit_deploy.cli.resolution import parse_resolution, resolution_option
 from evit_deploy.cli.sensitivity import sensitivity
@@ -88,6 +88,7 @@ keep_samples_option = click.option(
     metavar="FOLDER|FILE.npz",
     help="Images that int8 and fp16 take ranges from; scikit-learn's two, with a warning, where not given.",
 )
+@method_options
 @click.option(
     "--min-sqnr",
     "min_sqnr_db",
@@ -208,7 +209,8 @@ def jobs_of(
     from evit_deploy.models.zoo import find_model
 
     ends = ("layout", "dynamic_batch", "preprocess", "head", "argmax_at")
-    names = ("precision", "min_sqnr_db", *ends, "upsample", "attention", "target")
+    precision = ("precision", "min_sqnr_db", "calibration_method", "percentile")
+    names = (*precision, *ends, "upsample", "attention", "target")
     chosen = {name: settings[name] for name in names if name in settings}
     planned = []
     for spec in {found.name: found for found in map(find_model, models)}.values():

@@ -8,7 +8,7 @@ OPERATORS: Mapping[str, tuple[str, ...]] = {
     "onnx": ("Conv", "Gemm", "HardSwish", "Add"),
     "tflite": ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"),
 }
-_RANGE = "asymmetric, by tensor, range fixed by calibration (smallest to largest value)"
+_RANGE = "asymmetric, by tensor, range fixed by calibration"
 DESCRIPTIONS: Mapping[str, Mapping[str, object]] = {
     "onnx": {
         "operators": list(OPERATORS["onnx"]),

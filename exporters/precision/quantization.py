@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from numpy.typing import NDArray
@@ -19,11 +20,22 @@ from evit_deploy.exporters.tolerance import TOLERANCES
 from evit_deploy.models.efficientvit import EfficientViT
 
 
-def calibration_inputs(calibration: Calibration | None, options: ExportOptions) -> Iterator[NDArray[Any]]:
-    """What the graph is calibrated on, each as its input; a job of such a precision has a calibration."""
+@dataclass(frozen=True, slots=True)
+class CalibrationInputs:
+    """What a graph is calibrated on, each image as its input; read whenever it is gone through."""
+
+    calibration: Calibration
+    options: ExportOptions
+
+    def __iter__(self) -> Iterator[NDArray[Any]]:
+        for pixels in self.calibration.pixels(*self.options.resolution):
+            yield as_input(pixels, self.options).numpy()
+
+
+def calibration_inputs(calibration: Calibration | None, options: ExportOptions) -> CalibrationInputs:
+    """Of a job of a precision that has a calibration."""
     assert calibration is not None
-    for pixels in calibration.pixels(*options.resolution):
-        yield as_input(pixels, options).numpy()
+    return CalibrationInputs(calibration, options)
 
 
 def range_inputs(calibration: Calibration | None, options: ExportOptions) -> Iterator[Tensor]:
@@ -42,7 +54,9 @@ def quantization_record(
     attention: dict[str, object] = {"attention": ranges_record(ranges)} if ranges else {}
     if calibration is None:
         return attention
-    described = SCHEMES[options.precision].descriptions.get(options.format, {})
+    described = dict(SCHEMES[options.precision].descriptions.get(options.format, {}))
+    if described:
+        described["ranges"] = str(options.range_method)
     return {**described, "calibration": calibration.as_dict(), **attention}
 
 
@@ -69,9 +83,8 @@ def mixed_graph(
     assert calibration is not None
     assert isinstance(model, EfficientViT)
     blocks = operators_by_block(content, rewritten, block_paths(model))
-    return MixedGraph(
-        content, blocks, calibration_inputs(calibration, options), split_images(calibration.images)
-    )
+    inputs, split = calibration_inputs(calibration, options), split_images(calibration.images)
+    return MixedGraph(content, blocks, inputs, split, options.range_method)
 
 
 def mixed_record(graph: MixedGraph, found: Measured, options: ExportOptions) -> dict[str, object]:

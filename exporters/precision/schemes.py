@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from evit_deploy.exporters.precision.range_methods import RangeMethod
 from numpy.typing import NDArray
 from torch import nn
 
@@ -29,7 +30,7 @@ from evit_deploy.exporters.rewrites.batch_norm import NAME as BATCH_NORM
 from evit_deploy.runtimes import DEFAULTS, RuntimeOptions
 
 Pack = Callable[[bytes], bytes]
-Quantize = Callable[[bytes, Iterable[NDArray[Any]]], bytes]
+Quantize = Callable[[bytes, Iterable[NDArray[Any]], RangeMethod], bytes]
 
 
 @dataclass(frozen=True, slots=True)
