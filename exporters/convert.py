@@ -87,7 +87,6 @@ def finished(
         inputs = calibration_inputs(job.calibration, job.options)
         content = quantize(content, inputs, job.options.range_method)
     else:
-        assert scheme.finish is not None
-        content = scheme.finish(content)
+        content = scheme.finish[job.options.format](content)
     graph.write_bytes(content)
     return manifest

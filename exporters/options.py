@@ -6,9 +6,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from evit_deploy.exporters.precision.range_methods import RangeMethod
-
 from evit_deploy.errors import Exit, UserError
+from evit_deploy.exporters.precision.range_methods import RangeMethod
 from evit_deploy.models.zoo import SEGMENTATION, ModelSpec, check_resolution
 
 # Precision -> the formats that can be had in it; what each is: `precision/schemes.py`.
@@ -17,6 +16,8 @@ PRECISIONS: Mapping[str, tuple[str, ...]] = {
     "fp16-weights": ("onnx", "tflite"),
     "fp16": ("tflite",),
     "int8": ("onnx", "tflite"),
+    "int8-dynamic": ("onnx", "tflite"),
+    "int8-weights": ("onnx", "tflite"),
 }
 HEADS = ("logits", "upsample", "argmax")
 LAYOUTS = ("nchw", "nhwc")

@@ -77,10 +77,10 @@ keep_samples_option = click.option(
 @click.option(
     "-p",
     "--precision",
-    type=click.Choice(["fp32", "fp16-weights", "fp16", "int8"]),
+    type=click.Choice(["fp32", "fp16-weights", "fp16", "int8", "int8-dynamic", "int8-weights"]),
     default="fp32",
     show_default=True,
-    help="fp16-weights: half the file, computed in float32. fp16: TFLite. int8: mostly the convolutions.",
+    help="*-weights: smaller files, computed in float32. fp16: TFLite. int8*: mostly convolutions.",
 )
 @click.option(
     "--calibration",

@@ -23,3 +23,30 @@ DESCRIPTIONS: Mapping[str, Mapping[str, object]] = {
         "elsewhere": "float32",
     },
 }
+_AT_RUN_TIME = "asymmetric, range taken at run time"
+DYNAMIC_DESCRIPTIONS: Mapping[str, Mapping[str, object]] = {
+    "onnx": {
+        "operators": ["MatMul", "Gemm"],
+        "weights": "uint8, asymmetric, by output channel; of convolutions int8, widened at load",
+        "activations": f"uint8, {_AT_RUN_TIME}",
+        "elsewhere": "float32",
+    },
+    "tflite": {
+        "operators": ["CONV_2D", "FULLY_CONNECTED"],
+        "weights": "int8, symmetric, by output channel; of depthwise convolutions widened at load",
+        "activations": f"int8, {_AT_RUN_TIME}",
+        "elsewhere": "float32",
+    },
+}
+WEIGHTS_DESCRIPTIONS: Mapping[str, Mapping[str, object]] = {
+    "onnx": {
+        "operators": ["Conv", "Gemm", "MatMul"],
+        "weights": "int8, symmetric, by output channel, widened at load",
+        "activations": "float32",
+    },
+    "tflite": {
+        "operators": list(OPERATORS["tflite"]),
+        "weights": "int8, symmetric, by output channel, widened at load",
+        "activations": "float32",
+    },
+}

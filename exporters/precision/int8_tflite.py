@@ -88,11 +88,15 @@ def quantize_with(content: bytes, ranges: Ranges, float32: Iterable[str] = ()) -
             # Scopes are the names of the outputs, each ended by a semicolon; what comes later prevails.
             job.update_quantization_recipe(f"^{re.escape(name)};?$", "*", algorithm_key="no_quantize")
         quantized = job.quantize(ranges)
-    return write_model(_with_constants_inside(bytes(quantized.quantized_model)))
+    return write_model(constants_inside(bytes(quantized.quantized_model)))
 
 
-def _quantizer(content: bytes) -> Any:
-    """With the recipe for the whole file."""
+def new_quantizer(content: bytes) -> Any:
+    """Without a recipe.
+
+    Raises:
+        SetupError: ai-edge-quantizer is not installed.
+    """
     try:
         from ai_edge_quantizer import quantizer
     except ImportError as error:
@@ -101,13 +105,18 @@ def _quantizer(content: bytes) -> Any:
             "with \"pip install 'evit-deploy[export]'\"",
             Exit.MISSING_EXTRA,
         ) from error
-    job = quantizer.Quantizer(bytearray(content))
+    return quantizer.Quantizer(bytearray(content))
+
+
+def _quantizer(content: bytes) -> Any:
+    """With the recipe for the whole file."""
+    job = new_quantizer(content)
     for operator in OPERATORS["tflite"]:
         job.add_static_config(".*", operator, BITS, BITS)
     return job
 
 
-def _with_constants_inside(content: bytes) -> Any:
+def constants_inside(content: bytes) -> Any:
     """The object tree of a file that keeps its constants behind the flatbuffer, found by offset and size."""
     model = read_model(content)
     for buffer in model.buffers:

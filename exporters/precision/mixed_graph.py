@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from evit_deploy.exporters.precision.range_methods import MINMAX, RangeMethod
 from numpy.typing import NDArray
 
 from evit_deploy.exporters.precision.int8_blocks import Blocks
 from evit_deploy.exporters.precision.int8_tflite import quantize_with, ranges_of
+from evit_deploy.exporters.precision.range_methods import MINMAX, RangeMethod
 from evit_deploy.parity import SQNR_EXACT_DB, sqnr_db
 from evit_deploy.runtimes import open_runner
 

@@ -50,14 +50,16 @@ def range_inputs(calibration: Calibration | None, options: ExportOptions) -> Ite
 def quantization_record(
     options: ExportOptions, calibration: Calibration | None, ranges: AttentionRanges
 ) -> dict[str, object]:
-    """What the manifest says of it; empty where no ranges are taken."""
-    attention: dict[str, object] = {"attention": ranges_record(ranges)} if ranges else {}
-    if calibration is None:
-        return attention
-    described = dict(SCHEMES[options.precision].descriptions.get(options.format, {}))
-    if described:
-        described["ranges"] = str(options.range_method)
-    return {**described, "calibration": calibration.as_dict(), **attention}
+    """What the manifest says of it; empty where nothing is quantised and no ranges are taken."""
+    scheme = SCHEMES[options.precision]
+    record = dict(scheme.descriptions.get(options.format, {}))
+    if scheme.quantize:
+        record["ranges"] = str(options.range_method)
+    if calibration is not None:
+        record["calibration"] = calibration.as_dict()
+    if ranges:
+        record["attention"] = ranges_record(ranges)
+    return record
 
 
 def mixed_graph(
