@@ -12,7 +12,8 @@ grow with their number. Zero always stays inside: padding and ReLU need it exact
 "entropy": P has the counts inside of a candidate range, those outside added to its ends; Q is what is left of
 P when only 256 sums are kept, each spread evenly over its non-empty parts. Wanted is the least
 Kullback-Leibler divergence of P from Q (Migacz, "8-bit inference with TensorRT", 2017; there for symmetric
-ranges). The upper end is chosen first, then the lower one.
+ranges). The upper end is chosen first, then the lower one. Of few values the parts are made larger, until
+they say something of a distribution; a tensor of very few keeps all.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ Observe = Callable[[Array], Mapping[str, Array]]  # an image -> the tensors that
 BINS = 2048
 CODES = 256
 _CANDIDATES = 128  # ends that are tried, from `CODES` parts on
+_ENOUGH = 8  # values to a part, on average
 _EMPTY = 1e-4  # counts where Q has none and P has those from outside
 
 
@@ -96,8 +98,11 @@ def _percentile(counts: Array, edges: Array, percentile: float | None) -> Range:
 
 def _entropy(counts: Array, edges: Array, percentile: float | None) -> Range:
     """Candidates have at least `CODES` parts, and zero in them."""
-    zero = int(np.clip(np.searchsorted(edges, 0.0), 0, BINS))
-    ends = np.unique(np.linspace(max(CODES, zero), BINS, _CANDIDATES).astype(int))
+    while len(counts) > CODES and counts.sum() < _ENOUGH * len(counts):
+        counts, edges = counts.reshape(-1, 2).sum(axis=1), edges[::2]
+    parts = len(counts)
+    zero = int(np.clip(np.searchsorted(edges, 0.0), 0, parts))
+    ends = np.unique(np.linspace(max(CODES, zero), parts, _CANDIDATES).astype(int))
     end = min(ends, key=lambda e: (_divergence(counts, 0, e), -e))
     starts = np.unique(np.linspace(0, max(0, min(zero - 1, end - CODES)), _CANDIDATES).astype(int))
     start = min(starts, key=lambda s: (_divergence(counts, s, end), s))

@@ -64,8 +64,8 @@ def test_an_onnx_export_says_how_its_ranges_were_taken(int8_job: Jobs, made_int8
 
 
 def test_a_tflite_export_says_how_its_ranges_were_taken(int8_job: Jobs, made_int8: Exported) -> None:
-    made = export(int8_job(calibration_method="entropy"))
-    assert made.path.name == "efficientvit_b0-r64-int8-entropy-random.tflite"
-    assert made.manifest.quantization["ranges"] == "entropy"
+    made = export(int8_job(calibration_method="percentile"))
+    assert made.path.name == "efficientvit_b0-r64-int8-percentile99.99-random.tflite"
+    assert made.manifest.quantization["ranges"] == "percentile 99.99"
     assert made_int8.manifest.quantization["ranges"] == "minmax"
     assert "calibration_method" not in made_int8.manifest.options

@@ -56,6 +56,10 @@ def test_one_far_value_costs_the_others_no_steps(method: RangeMethod) -> None:
     assert quantised_error(NORMAL, (low, high)) < quantised_error(NORMAL, range_of(MINMAX, OUTLIER)) / 30
 
 
+def test_entropy_of_few_values_leaves_nothing_out() -> None:
+    assert range_of(ENTROPY, OUTLIER[-1000:]) == range_of(MINMAX, OUTLIER[-1000:])
+
+
 def test_entropy_keeps_what_is_evenly_spread() -> None:
     even = np.linspace(-1, 3, 100_000, dtype=np.float32)
     low, high = range_of(ENTROPY, even)
