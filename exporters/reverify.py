@@ -9,9 +9,11 @@ from typing import Any
 
 from evit_deploy.artifact import Manifest, TensorSpec, manifest_path, read_manifest
 from evit_deploy.errors import Exit, UserError
-from evit_deploy.exporters.export import ExportJob, class_axis, reference_of, reference_values, wrong_with
+from evit_deploy.exporters.job import ExportJob
+from evit_deploy.exporters.judge import class_axis, wrong_with
 from evit_deploy.exporters.options import ExportOptions
 from evit_deploy.exporters.precision.schemes import SCHEMES
+from evit_deploy.exporters.reference import reference_of, reference_values
 from evit_deploy.exporters.verify import ParityReport, verify_graph
 from evit_deploy.models.weights import LoadedWeights, resolve_weights
 from evit_deploy.models.zoo import find_model

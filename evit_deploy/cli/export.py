@@ -14,14 +14,15 @@ import click
 
 import evit_deploy
 from evit_deploy.artifact import DEFAULT_FOLDER, FORMAT_SUFFIXES
-from evit_deploy.cli.calibration import calibration_of, formats_of, warn_of_the_default
+from evit_deploy.cli.calibration import calibration_of, formats_of, method_options, warn_of_the_default
 from evit_deploy.cli.common import DefaultGroup, Reporter, reporter_of, run_command, verbosity_options
 from evit_deploy.cli.resolution import parse_resolution, resolution_option
 from evit_deploy.cli.sensitivity import sensitivity
 from evit_deploy.errors import Exit, ParityError, SetupError, UserError
 
 if TYPE_CHECKING:
-    from evit_deploy.exporters.export import Exported, ExportJob
+    from evit_deploy.exporters.export import Exported
+    from evit_deploy.exporters.job import ExportJob
 
 DEFAULT_MODEL = "efficientvit-b1"
 
@@ -76,10 +77,10 @@ keep_samples_option = click.option(
 @click.option(
     "-p",
     "--precision",
-    type=click.Choice(["fp32", "fp16-weights", "fp16", "int8"]),
+    type=click.Choice(["fp32", "fp16-weights", "fp16", "int8", "int8-dynamic", "int8-weights"]),
     default="fp32",
     show_default=True,
-    help="fp16-weights: half the file, computed in float32. fp16: TFLite. int8: mostly the convolutions.",
+    help="*-weights: smaller files, computed in float32. fp16: TFLite. int8*: mostly convolutions.",
 )
 @click.option(
     "--calibration",
@@ -87,6 +88,7 @@ keep_samples_option = click.option(
     metavar="FOLDER|FILE.npz",
     help="Images that int8 and fp16 take ranges from; scikit-learn's two, with a warning, where not given.",
 )
+@method_options
 @click.option(
     "--min-sqnr",
     "min_sqnr_db",
@@ -201,13 +203,14 @@ def jobs_of(
     settings: dict[str, Any],
 ) -> list[ExportJob]:
     """Every job, checked before the first begins: names and options of all, then weights."""
-    from evit_deploy.exporters.export import ExportJob
+    from evit_deploy.exporters.job import ExportJob
     from evit_deploy.exporters.options import ExportOptions
     from evit_deploy.models.weights import resolve_weights
     from evit_deploy.models.zoo import find_model
 
     ends = ("layout", "dynamic_batch", "preprocess", "head", "argmax_at")
-    names = ("precision", "min_sqnr_db", *ends, "upsample", "attention", "target")
+    precision = ("precision", "min_sqnr_db", "calibration_method", "percentile")
+    names = (*precision, *ends, "upsample", "attention", "target")
     chosen = {name: settings[name] for name in names if name in settings}
     planned = []
     for spec in {found.name: found for found in map(find_model, models)}.values():

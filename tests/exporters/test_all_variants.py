@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from evit_deploy.exporters.export import ExportJob, export
+from evit_deploy.exporters.export import export
+from evit_deploy.exporters.job import ExportJob
 from evit_deploy.models.zoo import MODELS, SEGMENTATION, ModelSpec
 from evit_deploy.runtimes import open_runner
 

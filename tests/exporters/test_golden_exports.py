@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from evit_deploy.exporters.export import Exported, ExportJob
+from evit_deploy.exporters.export import Exported
+from evit_deploy.exporters.job import ExportJob
 from evit_deploy.models import create_model
 from evit_deploy.parity import compare_outputs
 from evit_deploy.runtimes import open_runner

@@ -11,8 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from evit_deploy.errors import EvitError, Exit
-from evit_deploy.exporters.export import Exported, ExportJob, reference_of, rewritten_model
+from evit_deploy.exporters.export import Exported
+from evit_deploy.exporters.job import ExportJob
 from evit_deploy.exporters.quiet import captured_output
+from evit_deploy.exporters.reference import reference_of
+from evit_deploy.exporters.rewritten import rewritten_model
 from evit_deploy.exporters.to_onnx import OPSET, fold_constants, onnx_from_torch
 from evit_deploy.models import create_model
 from evit_deploy.models.blocks import ConvLayer
