@@ -23,13 +23,19 @@ from evit_deploy.artifact import (
     check_path,
     manifest_path,
     samples_path,
-    sha256_of,
     to_json,
 )
 from evit_deploy.errors import ParityError, UserError
 from evit_deploy.exporters.check_file import check_file
 from evit_deploy.exporters.deployable import Deployable, output_layout, output_name
 from evit_deploy.exporters.diagnose import diagnose
+from evit_deploy.exporters.external_data import (
+    files_of,
+    move_graph,
+    refused_precision,
+    stored,
+    write_content,
+)
 from evit_deploy.exporters.formats import FORMATS, Format
 from evit_deploy.exporters.formulations.choose import Chooser, replaced_whole, with_choices
 from evit_deploy.exporters.formulations.costs import load_table
@@ -166,7 +172,7 @@ def export(
         if wrong is not None:
             _refuse(job, graph, wrong)
         companions = (check_path(graph), *((samples_path(graph),) if job.keep_samples else ()))
-        publish(staged, job.output, [f.name for f in (*companions, graph, manifest_path(graph))])
+        publish(staged, job.output, [f.name for f in (*companions, *files_of(graph), manifest_path(graph))])
     return Exported(job.path, manifest, report)
 
 
@@ -207,7 +213,7 @@ def published_of(job: ExportJob) -> Deployable:
     Bilinear upsampling and softmax attention are asked for by name and make another network, so they are in
     the reference too.
     """
-    model = create_model(job.spec.name, weights=job.weights.state_dict)
+    model = create_model(job.spec, weights=job.weights.state_dict)
     module = Deployable(model, job.options).eval()
     if job.options.upsample == "bilinear":
         rewrite_bilinear(module, {})
@@ -287,7 +293,9 @@ def _convert(
     manifest = _manifest(job, (image,), (result,), rewritten)
     content = job.formats[job.options.format].convert(rewritten.module, example, job.options, name, manifest)
     pack = SCHEMES[job.options.precision].pack.get(job.options.format)
-    graph.write_bytes(content if pack is None else pack(content))
+    if not isinstance(content, bytes) and job.options.precision != "fp32":
+        raise refused_precision(graph)
+    write_content(graph, content, pack)
     return manifest
 
 
@@ -361,6 +369,7 @@ def _manifest(
         parity={},
         formulations=rewritten.formulations,
         quantization=quantization_record(options, job.calibration, rewritten.ranges),
+        own=dict(job.spec.config or {}),
     )
 
 
@@ -368,8 +377,7 @@ def _facts(job: ExportJob, graph: Path) -> GraphFacts:
     counted = job.formats[job.options.format].count(graph)
     classes = job.weights.num_classes
     return GraphFacts(
-        sha256=sha256_of(graph),
-        size_bytes=graph.stat().st_size,
+        **stored(graph),
         op_histogram=counted.op_histogram,
         parameters=count_parameters(job.spec, num_classes=classes),
         macs=count_macs(job.spec, job.options.resolution, num_classes=classes),
@@ -391,7 +399,7 @@ def _refuse(job: ExportJob, graph: Path, wrong: str) -> NoReturn:
     kept = "nothing was written (--keep-failed keeps the file)"
     if job.keep_failed:
         failed = job.output / f"{job.name}.failed{graph.suffix}"
-        graph.replace(failed)
+        move_graph(graph, failed)
         manifest_path(graph).replace(manifest_path(failed))
         kept = f"kept as '{failed}'"
     raise ParityError(f"{job.path.name} differs from the reference: {wrong}; {kept}")
