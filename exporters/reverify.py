@@ -9,6 +9,7 @@ from typing import Any
 
 from evit_deploy.artifact import Manifest, TensorSpec, data_path, manifest_path, read_manifest, sha256_of
 from evit_deploy.errors import Exit, UserError
+from evit_deploy.exporters.custom import CUSTOM
 from evit_deploy.exporters.export import ExportJob, class_axis, reference_of, reference_values, wrong_with
 from evit_deploy.exporters.options import ExportOptions
 from evit_deploy.exporters.precision.schemes import SCHEMES
@@ -90,6 +91,12 @@ def _ends(tensors: tuple[TensorSpec | TensorInfo, ...]) -> list[tuple[str, tuple
 
 
 def _job_of(manifest: Manifest, path: Path, weights: str | None) -> ExportJob:
+    if manifest.task == CUSTOM:
+        raise UserError(
+            f"{path}: was made of a PyTorch module that this program does not know: verify it by calling "
+            "export_module again",
+            Exit.USAGE,
+        )
     spec = recorded_model(manifest.model, manifest.own, manifest_path(path))
     chosen: dict[str, Any] = dict(manifest.options)
     try:
