@@ -126,7 +126,7 @@ def export_module(
     rewritten, fired = apply_rewrites(
         OneTensor(changed, output, channels_last), inputs["noise"], with_choices(PIPELINES[format], chooser)
     )
-    manifest = _manifest(path, format, reference, fired, chooser, target, preprocessing)
+    manifest = _manifest(path, format, reference, fired, chooser, target, preprocessing, channels_last)
     options = ExportOptions(format, (1, 1), target=target)
     with staging_folder(path.parent) as staged:
         graph = staged / path.name
@@ -206,10 +206,8 @@ def _manifest(
     chooser: Chooser,
     target: str,
     preprocessing: Preprocessing,
+    channels_last: bool,
 ) -> Manifest:
-    def spec(name: str, shape: tuple[int, ...]) -> TensorSpec:
-        return TensorSpec(name, shape, "N" + "?" * (len(shape) - 1), "float32")
-
     noise, output = reference.samples["noise"], reference.outputs["noise"]
     return Manifest(
         name=path.stem,
@@ -218,8 +216,8 @@ def _manifest(
         task=CUSTOM,
         dataset=CUSTOM,
         num_classes=None,
-        inputs=(spec("image", tuple(noise.shape)),),
-        outputs=(spec("output", tuple(output.shape)),),
+        inputs=(_tensor("image", tuple(noise.shape), channels_last),),
+        outputs=(_tensor("output", tuple(output.shape), channels_last),),
         preprocessing=preprocessing,
         precision="fp32",
         rewrites=fired,
@@ -230,6 +228,12 @@ def _manifest(
         parity={},
         formulations=chooser.as_dict(),
     )
+
+
+def _tensor(name: str, shape: tuple[int, ...], channels_last: bool) -> TensorSpec:
+    """An image or a map; of anything else only the batch axis is known."""
+    layout = "NHWC" if channels_last else "NCHW"
+    return TensorSpec(name, shape, layout if len(shape) == 4 else "N" + "?" * (len(shape) - 1), "float32")
 
 
 def _axis(manifest: Manifest) -> int:

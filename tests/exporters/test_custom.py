@@ -16,6 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from evit_deploy.artifact import check_path, manifest_path, read_manifest
+from evit_deploy.benchmarks.accuracy.subject import opened_artifact
+from evit_deploy.benchmarks.picture import draw_picture
 from evit_deploy.errors import Exit, ParityError, UserError
 from evit_deploy.exporters.custom import AttentionWeights, export_module
 from evit_deploy.exporters.custom_attention import Adapter, adapted
@@ -178,6 +180,14 @@ def test_verify_says_how(token_net: Path) -> None:
     with pytest.raises(UserError, match="calling export_module again") as caught:
         verify_artifact(token_net, weights=None, interpreter="auto", step=lambda _: None)
     assert caught.value.code == Exit.USAGE
+
+
+def test_what_needs_classes_refuses_it(token_net: Path) -> None:
+    judges = "is a custom model: evit-eval judges"
+    with pytest.raises(UserError, match=judges), opened_artifact(token_net):
+        pass
+    with pytest.raises(UserError, match="is a custom model, whose answers are no classes"):
+        draw_picture(token_net, None, token_net.with_suffix(".png"))
 
 
 def test_maps_to_tflite_in_one_partition(tmp_path: Path) -> None:
