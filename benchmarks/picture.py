@@ -33,7 +33,7 @@ def draw_picture(graph: Path, image: Path | None, output: Path) -> None:
         output: ends in .png.
 
     Raises:
-        UserError: no manifest, an unreadable image, an unwritable output.
+        UserError: no manifest, answers that are no classes, an unreadable image, an unwritable output.
         SetupError: a package of the extra `report` is missing.
     """
     manifest = read_manifest(graph)
@@ -43,6 +43,8 @@ def draw_picture(graph: Path, image: Path | None, output: Path) -> None:
             "the model again",
             Exit.ARTIFACT_UNREADABLE,
         )
+    if manifest.num_classes is None:
+        raise UserError(f"{graph}: is a {manifest.task} model, whose answers are no classes: nothing to draw")
     pixels = load_photograph(image or _shipped(), *_size(manifest))  # (H, W, 3)
     scores = _run(graph, manifest, pixels)
     title = f"{manifest.name} in {graph.suffix[1:]}"

@@ -16,6 +16,7 @@ from evit_deploy.artifact import Manifest, to_json
 from evit_deploy.exporters.deployable import Deployable
 from evit_deploy.exporters.describe import describe, ends_of, facts_of
 from evit_deploy.exporters.diagnose import diagnose
+from evit_deploy.exporters.external_data import refused_precision, write_content
 from evit_deploy.exporters.formulations.choose import replaced_whole
 from evit_deploy.exporters.job import ExportJob, Step
 from evit_deploy.exporters.judge import class_axis, refuse, write_companions
@@ -55,7 +56,9 @@ def _convert(
     convert = job.formats[job.options.format].convert
     content = convert(rewritten.module, example, job.options, ends[1].name, manifest)
     pack = SCHEMES[job.options.precision].pack.get(job.options.format)
-    graph.write_bytes(content if pack is None else pack(content))
+    if not isinstance(content, bytes) and job.options.precision != "fp32":
+        raise refused_precision(graph)
+    write_content(graph, content, pack)
     return manifest
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from torch import Tensor
 
-from evit_deploy.artifact import GraphFacts, Manifest, Preprocessing, TensorSpec, sha256_of
+from evit_deploy.artifact import GraphFacts, Manifest, Preprocessing, TensorSpec
 from evit_deploy.exporters.deployable import output_layout, output_name
+from evit_deploy.exporters.external_data import stored
 from evit_deploy.exporters.job import ExportJob
 from evit_deploy.exporters.options import ExportOptions
 from evit_deploy.exporters.precision.quantization import quantization_record
@@ -71,6 +72,7 @@ def describe(job: ExportJob, ends: tuple[TensorSpec, TensorSpec], rewritten: Rew
         parity={},
         formulations=rewritten.formulations,
         quantization=quantization_record(options, job.calibration, rewritten.ranges),
+        own=dict(job.spec.config or {}),
     )
 
 
@@ -86,8 +88,7 @@ def facts_of(job: ExportJob, graph: Path) -> GraphFacts:
     counted = job.formats[job.options.format].count(graph)
     classes = job.weights.num_classes
     return GraphFacts(
-        sha256=sha256_of(graph),
-        size_bytes=graph.stat().st_size,
+        **stored(graph),
         op_histogram=counted.op_histogram,
         parameters=count_parameters(job.spec, num_classes=classes),
         macs=count_macs(job.spec, job.options.resolution, num_classes=classes),

@@ -15,6 +15,7 @@ from evit_deploy.artifact import Manifest, check_path, manifest_path, samples_pa
 from evit_deploy.errors import UserError
 from evit_deploy.exporters.convert import converted, finished
 from evit_deploy.exporters.describe import facts_of
+from evit_deploy.exporters.external_data import files_of
 from evit_deploy.exporters.job import ExportJob, Step
 from evit_deploy.exporters.judge import class_axis, refuse, write_companions, wrong_with
 from evit_deploy.exporters.precision.schemes import SCHEMES
@@ -78,5 +79,5 @@ def export(
         if wrong is not None:
             refuse(job, graph, wrong)
         companions = (check_path(graph), *((samples_path(graph),) if job.keep_samples else ()))
-        publish(staged, job.output, [f.name for f in (*companions, graph, manifest_path(graph))])
+        publish(staged, job.output, [f.name for f in (*companions, *files_of(graph), manifest_path(graph))])
     return Exported(job.path, manifest, report)

@@ -11,6 +11,7 @@ from evit_deploy.artifact import Manifest, TensorSpec, check_path, manifest_path
 from evit_deploy.errors import ParityError
 from evit_deploy.exporters.check_file import check_file
 from evit_deploy.exporters.diagnose import diagnose
+from evit_deploy.exporters.external_data import move_graph
 from evit_deploy.exporters.formulations.choose import replaced_whole
 from evit_deploy.exporters.job import ExportJob
 from evit_deploy.exporters.precision.schemes import SCHEMES
@@ -58,7 +59,7 @@ def refuse(job: ExportJob, graph: Path, wrong: str) -> NoReturn:
     kept = "nothing was written (--keep-failed keeps the file)"
     if job.keep_failed:
         failed = job.output / f"{job.name}.failed{graph.suffix}"
-        graph.replace(failed)
+        move_graph(graph, failed)
         manifest_path(graph).replace(manifest_path(failed))
         kept = f"kept as '{failed}'"
     raise ParityError(f"{job.path.name} differs from the reference: {wrong}; {kept}")

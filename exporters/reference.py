@@ -37,7 +37,7 @@ def published_of(job: ExportJob) -> Deployable:
     Bilinear upsampling and softmax attention are asked for by name and make another network, so they are in
     the reference too.
     """
-    model = create_model(job.spec.name, weights=job.weights.state_dict)
+    model = create_model(job.spec, weights=job.weights.state_dict)
     module = Deployable(model, job.options).eval()
     if job.options.upsample == "bilinear":
         rewrite_bilinear(module, {})

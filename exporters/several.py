@@ -87,7 +87,7 @@ class References:
 
 def reference_key(job: ExportJob) -> object:
     """Equal for jobs whose references compute the same."""
-    return job.spec.name, shared_options(job.options), job.weights.provenance, job.weights.num_classes
+    return job.spec, shared_options(job.options), job.weights.provenance, job.weights.num_classes
 
 
 def processes_for(jobs: Sequence[ExportJob]) -> int:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from evit_deploy.exporters.onnx_simplify import simplified
 from evit_deploy.exporters.quiet import conversion
 
 if TYPE_CHECKING:
@@ -43,16 +44,10 @@ def onnx_from_torch(
     Raises:
         EvitError: the exporter failed, with the end of what it said.
     """
-    import onnx
-    import onnxsim
-
     with conversion("ONNX"):
         exported = _exported(module, example, output_name, dynamic_batch)
         name_by_module_path(exported)  # onnxsim keeps names, and loses the notes that they are made of
-        model: onnx.ModelProto = onnxsim.simplify(exported)[0]
-    del model.metadata_props[:]  # what onnxsim notes of itself
-    onnx.checker.check_model(model, full_check=True)
-    return model
+        return simplified(exported)
 
 
 def _exported(module: nn.Module, example: Tensor, output_name: str, dynamic_batch: bool) -> onnx.ModelProto:

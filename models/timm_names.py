@@ -25,6 +25,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from evit_deploy.errors import Exit, UserError
+from evit_deploy.models.efficientvit_models import EfficientViTArchitecture
 from evit_deploy.models.zoo import CLASSIFICATION, ModelSpec
 
 STEM, LARGE_STEM, TIMM_STEM = "backbone.input_stem.op_list.", "backbone.stages.0.op_list.", "stem."
@@ -48,10 +49,14 @@ def to_timm_names(state_dict: Mapping[str, Tensor], spec: ModelSpec) -> dict[str
     """The same tensors under timm's names.
 
     Raises:
-        UserError: timm has no such model (segmentation).
+        UserError: timm has no such model (segmentation), or we do not know its names (other families).
     """
-    if spec.task != CLASSIFICATION:
-        raise UserError(f"timm has no {spec.name}: it has the classification models only", Exit.USAGE)
+    if spec.task != CLASSIFICATION or not isinstance(spec.architecture, EfficientViTArchitecture):
+        raise UserError(
+            f"timm has no {spec.name} under names that are known here: of EfficientViT it has the "
+            "classification models only",
+            Exit.USAGE,
+        )
     large = any(key.startswith(f"{LARGE_STEM}0.conv.") for key in state_dict)
     return {_to_timm(key, large): value for key, value in state_dict.items()}
 

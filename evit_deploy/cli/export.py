@@ -6,6 +6,7 @@ Everything heavy (torch, the converters) is imported inside the commands: `--hel
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ import evit_deploy
 from evit_deploy.artifact import DEFAULT_FOLDER, FORMAT_SUFFIXES
 from evit_deploy.cli.calibration import calibration_of, formats_of, method_options, warn_of_the_default
 from evit_deploy.cli.common import DefaultGroup, Reporter, reporter_of, run_command, verbosity_options
+from evit_deploy.cli.convert_weights import convert_weights
 from evit_deploy.cli.resolution import parse_resolution, resolution_option
 from evit_deploy.cli.sensitivity import sensitivity
 from evit_deploy.errors import Exit, ParityError, SetupError, UserError
@@ -23,6 +25,7 @@ from evit_deploy.errors import Exit, ParityError, SetupError, UserError
 if TYPE_CHECKING:
     from evit_deploy.exporters.export import Exported
     from evit_deploy.exporters.job import ExportJob
+    from evit_deploy.models.zoo import ModelSpec
 
 DEFAULT_MODEL = "efficientvit-b1"
 
@@ -40,6 +43,7 @@ def cli() -> None:
       evit-export b1 --weights checkpoint.pt
       evit-export verify artifacts/efficientvit_b1-r224-fp32-random.onnx
       evit-export sensitivity b0 -r 96 --calibration images/
+      evit-export convert-weights timm_b1.safetensors --to published -o b1.pt
       evit-export list
     """
 
@@ -166,8 +170,9 @@ def run(
 ) -> None:
     """Export models and verify them.
 
-    A model is a published name or its short form: efficientvit-b1 or b1. Without one: efficientvit-b1. Each
-    artifact is a graph, its manifest (.json) and a check file (.check.npz).
+    A model is a published name or its short form, efficientvit-b1 or b1, or a file that describes one of your
+    own: road.toml. Without one: efficientvit-b1. Each artifact is a graph, its manifest (.json) and a check
+    file (.check.npz).
     """
     reporter = reporter_of(quiet, verbose)
     require_export_packages()
@@ -205,15 +210,15 @@ def jobs_of(
     """Every job, checked before the first begins: names and options of all, then weights."""
     from evit_deploy.exporters.job import ExportJob
     from evit_deploy.exporters.options import ExportOptions
+    from evit_deploy.models.own_models import model_named
     from evit_deploy.models.weights import resolve_weights
-    from evit_deploy.models.zoo import find_model
 
     ends = ("layout", "dynamic_batch", "preprocess", "head", "argmax_at")
     precision = ("precision", "min_sqnr_db", "calibration_method", "percentile")
     names = (*precision, *ends, "upsample", "attention", "target")
     chosen = {name: settings[name] for name in names if name in settings}
     planned = []
-    for spec in {found.name: found for found in map(find_model, models)}.values():
+    for spec in _distinct(map(model_named, models)):
         resolution = settings["resolution"] or spec.resolution
         options = [ExportOptions(format, resolution, **chosen) for format in dict.fromkeys(formats)]
         planned.append((spec, [o.settled(spec) for o in options]))
@@ -231,6 +236,19 @@ def jobs_of(
         keep = {name: settings.get(name, False) for name in ("keep_failed", "keep_samples")}
         jobs += [ExportJob(spec, o, weights, output, **keep) for o in settled]
     return jobs
+
+
+def _distinct(specs: Iterable[ModelSpec]) -> list[ModelSpec]:
+    """Each once.
+
+    Raises:
+        UserError: two models would be written to the same files.
+    """
+    found: dict[str, ModelSpec] = {}
+    for spec in specs:
+        if found.setdefault(spec.name, spec) != spec:
+            raise UserError(f"two models are named {spec.name}: give one of them another name in its file")
+    return list(found.values())
 
 
 def _tuned(
@@ -398,6 +416,7 @@ def require_export_packages() -> None:
 
 
 cli.add_command(sensitivity)
+cli.add_command(convert_weights)
 
 
 def main() -> None:
