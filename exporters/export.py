@@ -18,7 +18,6 @@ from evit_deploy.artifact import (
     FORMAT_SUFFIXES,
     GraphFacts,
     Manifest,
-    Preprocessing,
     TensorSpec,
     check_path,
     manifest_path,
@@ -50,6 +49,7 @@ from evit_deploy.exporters.precision.quantization import (
     range_inputs,
 )
 from evit_deploy.exporters.precision.schemes import SCHEMES
+from evit_deploy.exporters.preprocessing import preprocessing_of
 from evit_deploy.exporters.rewrites import FLOAT16_PIPELINE, PIPELINES, Rewrite, apply_rewrites
 from evit_deploy.exporters.rewrites.bicubic_upsample import BILINEAR_NAME, rewrite_bilinear
 from evit_deploy.exporters.rewrites.softmax_attention import NAME as SOFTMAX_NAME
@@ -63,7 +63,7 @@ from evit_deploy.exporters.verify import ParityReport, Reference, verify_graph
 from evit_deploy.models import create_model
 from evit_deploy.models.complexity import count_macs, count_parameters
 from evit_deploy.models.weights import LoadedWeights
-from evit_deploy.models.zoo import IMAGENET_MEAN, IMAGENET_STD, ModelSpec
+from evit_deploy.models.zoo import ModelSpec
 
 Step = Callable[[str], None]
 Formulations = dict[str, dict[str, str]]  # as in `Manifest`
@@ -277,7 +277,7 @@ def _convert(
 ) -> Manifest:
     """Write the graph with the essentials inside; the manifest still lacks what is counted on the file."""
     output = reference.outputs["noise"]
-    name = output_name(job.options)
+    name = output_name(job.spec.task, job.options)
     layout = output_layout(job.options, output.ndim)
     batch = (-1,) if job.options.dynamic_batch else (1,)
     image_type = "uint8" if job.options.preprocess else "float32"
@@ -341,7 +341,7 @@ def _manifest(
         num_classes=job.weights.num_classes,
         inputs=inputs,
         outputs=outputs,
-        preprocessing=Preprocessing(IMAGENET_MEAN, IMAGENET_STD, job.spec.crop, options.preprocess),
+        preprocessing=preprocessing_of(job.spec, options),
         precision=options.precision,
         rewrites=(*SCHEMES[options.precision].rewrites, *fired),
         options={
