@@ -26,6 +26,7 @@ from evit_deploy.errors import Exit, UserError
 SCHEMA_VERSION = 1
 EMBEDDED_KEY = "evit_deploy"
 DEFAULT_FOLDER = Path("artifacts")
+CROP, PAD = "crop", "pad"  # see `Preprocessing`
 FORMAT_SUFFIXES: Mapping[str, str] = {"onnx": ".onnx", "tflite": ".tflite"}
 
 
@@ -57,9 +58,12 @@ class Weights:
 class Preprocessing:
     """What turns a photograph into the input `image`.
 
-    Resize the short side to ceil(size / crop) (bicubic), centre crop to the input's size, divide by 255,
+    `fit` "crop": resize the short side to ceil(size / crop), centre crop to the input's size, divide by 255,
     subtract `mean`, divide by `std`. `in_graph` says that the graph takes uint8 pixels and does the last
     three steps itself.
+
+    `fit` "pad": resize the long side to the input's side, the short one in proportion, rounded to the
+    nearest; divide by 255, subtract `mean`, divide by `std`; then zeros at the bottom or on the right.
     """
 
     mean: tuple[float, ...]
@@ -68,6 +72,7 @@ class Preprocessing:
     in_graph: bool
     interpolation: str = "bicubic"
     channel_order: str = "RGB"
+    fit: str = CROP
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,17 @@ exported. Both therefore share every option.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
 from evit_deploy.exporters.options import ExportOptions
 from evit_deploy.models.blocks import UpsampleLayer
-from evit_deploy.models.zoo import IMAGENET_MEAN, IMAGENET_STD
+from evit_deploy.models.zoo import IMAGE_EMBEDDING, IMAGENET_MEAN, IMAGENET_STD
 
 LOGITS_STRIDE = 8  # of the published segmentation heads
+OUTPUT_NAMES: Mapping[str, str] = {IMAGE_EMBEDDING: "embedding"}  # by task; others give logits
 
 
 class Normalise(nn.Module):
@@ -81,9 +84,9 @@ class Deployable(nn.Module):
         return out
 
 
-def output_name(options: ExportOptions) -> str:
+def output_name(task: str, options: ExportOptions) -> str:
     """The name that the graph's output gets."""
-    return "classes" if options.head == "argmax" else "logits"
+    return "classes" if options.head == "argmax" else OUTPUT_NAMES.get(task, "logits")
 
 
 def output_layout(options: ExportOptions, rank: int) -> str:

@@ -6,20 +6,20 @@ from pathlib import Path
 
 from torch import Tensor
 
-from evit_deploy.artifact import GraphFacts, Manifest, Preprocessing, TensorSpec
+from evit_deploy.artifact import GraphFacts, Manifest, TensorSpec
 from evit_deploy.exporters.deployable import output_layout, output_name
 from evit_deploy.exporters.external_data import stored
 from evit_deploy.exporters.job import ExportJob
 from evit_deploy.exporters.options import ExportOptions
 from evit_deploy.exporters.precision.quantization import quantization_record
 from evit_deploy.exporters.precision.schemes import SCHEMES
+from evit_deploy.exporters.preprocessing import preprocessing_of
 from evit_deploy.exporters.rewrites.bicubic_upsample import BILINEAR_NAME
 from evit_deploy.exporters.rewrites.softmax_attention import NAME as SOFTMAX_NAME
 from evit_deploy.exporters.rewritten import Rewritten
 from evit_deploy.exporters.tools import tool_versions
 from evit_deploy.exporters.verify import Reference
 from evit_deploy.models.complexity import count_macs, count_parameters
-from evit_deploy.models.zoo import IMAGENET_MEAN, IMAGENET_STD
 
 _NAMED_IF_GIVEN = ("attention", "min_sqnr_db", "calibration_method", "percentile")
 
@@ -33,7 +33,7 @@ def ends_of(job: ExportJob, example: Tensor, reference: Reference) -> tuple[Tens
     result_type = "int32" if reference.gives_classes else "float32"
     return (
         TensorSpec("image", (*batch, *example.shape[1:]), job.options.input_layout, image_type),
-        TensorSpec(output_name(job.options), (*batch, *output.shape[1:]), layout, result_type),
+        TensorSpec(output_name(job.spec.task, job.options), (*batch, *output.shape[1:]), layout, result_type),
     )
 
 
@@ -53,7 +53,7 @@ def describe(job: ExportJob, ends: tuple[TensorSpec, TensorSpec], rewritten: Rew
         num_classes=job.weights.num_classes,
         inputs=ends[:1],
         outputs=ends[1:],
-        preprocessing=Preprocessing(IMAGENET_MEAN, IMAGENET_STD, job.spec.crop, options.preprocess),
+        preprocessing=preprocessing_of(job.spec, options),
         precision=options.precision,
         rewrites=(*SCHEMES[options.precision].rewrites, *fired),
         options={

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from evit_deploy.errors import Exit, UserError
 from evit_deploy.exporters.precision.range_methods import RangeMethod
-from evit_deploy.models.zoo import SEGMENTATION, ModelSpec, check_resolution
+from evit_deploy.models.zoo import IMAGE_EMBEDDING, SEGMENTATION, ModelSpec, check_resolution
 
 # Precision -> the formats that can be had in it; what each is: `precision/schemes.py`.
 PRECISIONS: Mapping[str, tuple[str, ...]] = {
@@ -102,6 +102,12 @@ class ExportOptions:
         if self.argmax_at != "input" and self.head != "argmax":
             raise UserError(
                 f"--argmax-at {self.argmax_at} says where the class map lies: it needs --head argmax",
+                Exit.USAGE,
+            )
+        if self.preprocess and spec.task == IMAGE_EMBEDDING:
+            raise UserError(
+                f"--preprocess: {spec.name} pads images with zeros behind the normalisation, which no pixel "
+                "has; leave it out",
                 Exit.USAGE,
             )
         if self.preprocess and self.layout == "nchw":

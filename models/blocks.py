@@ -5,6 +5,7 @@
     MBConv          1x1 expansion -> depthwise 3x3 -> 1x1 projection
     ResidualBlock   main(x) + x, or main(x) alone
     UpsampleLayer   bicubic, by an integer factor
+    ResizeLayer     bicubic, to a size of its own
 
 Attribute names are those of the published checkpoints. The blocks of the larger models are in
 `large_blocks.py`.
@@ -147,6 +148,21 @@ class UpsampleLayer(nn.Module):
         """(B, C, H, W) -> (B, C, factor*H, factor*W)."""
         height, width = x.shape[-2] * self.factor, x.shape[-1] * self.factor
         return functional.interpolate(x, size=(height, width), mode="bicubic", align_corners=False)
+
+
+class ResizeLayer(nn.Module):
+    """Bicubic resizing to (side, side), pixel centres at half integers, with no filter before it."""
+
+    def __init__(self, side: int) -> None:
+        super().__init__()
+        self.side = side
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, C, side, side)."""
+        size = (self.side, self.side)
+        if x.shape[-2:] == size:
+            return x
+        return functional.interpolate(x, size=size, mode="bicubic", align_corners=False)
 
 
 class OpSequence(nn.Module):

@@ -1,6 +1,7 @@
 """A checkpoint file -> the state dict of one of our models, complete, float32, under the published names.
 
-    unwrap containers and prefixes -> published names, where they are timm's -> check and convert
+    unwrap containers and prefixes -> the encoder, of EfficientViT-SAM's -> published names, where they are
+    timm's -> check and convert
 
 How the file is read safely is in `checkpoint_files.py`, how it is checked in `state_dicts.py`.
 """
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from evit_deploy.errors import Exit, UserError
 from evit_deploy.models.checkpoint_files import read_checkpoint
+from evit_deploy.models.sam_parts import encoder_of
 from evit_deploy.models.state_dicts import fitted_state_dict
 from evit_deploy.models.timm_names import from_timm_names, has_timm_names, to_timm_names
 from evit_deploy.models.zoo import ModelSpec
@@ -44,8 +46,17 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     Raises:
         UserError: unreadable, unsafe, or without a state dict.
     """
-    tensors = _without_prefix(_unwrapped(read_checkpoint(path), path))
+    tensors = encoder_of(checkpoint_tensors(path))
     return from_timm_names(tensors) if has_timm_names(tensors) else tensors
+
+
+def checkpoint_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a file under their own names, out of whatever a training program put around them.
+
+    Raises:
+        UserError: unreadable, unsafe, or no tensors; see the exit codes CHECKPOINT_*.
+    """
+    return _without_prefix(_unwrapped(read_checkpoint(path), path))
 
 
 def _unwrapped(content: object, path: Path) -> dict[str, Tensor]:

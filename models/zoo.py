@@ -1,6 +1,6 @@
 """Every model that we know, and the functions that find and build one.
 
-The tables are beside the families' code: `efficientvit_models.py`.
+The tables are beside the families' code: `efficientvit_models.py`, `sam_models.py`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from torch import Tensor, nn
 
 from evit_deploy.errors import Exit, UserError
 from evit_deploy.models.efficientvit_models import EFFICIENTVIT_MODELS
+from evit_deploy.models.sam_models import SAM_MODELS
 from evit_deploy.models.spec import (
     CLASSIFICATION,
+    IMAGE_EMBEDDING,
     IMAGENET_MEAN,
     IMAGENET_STD,
     SEGMENTATION,
@@ -24,6 +26,7 @@ __all__ = [
     "CLASSIFICATION",
     "IMAGENET_MEAN",
     "IMAGENET_STD",
+    "IMAGE_EMBEDDING",
     "MODELS",
     "SEGMENTATION",
     "ModelSpec",
@@ -33,7 +36,7 @@ __all__ = [
     "num_classes_of",
 ]
 
-MODELS: tuple[ModelSpec, ...] = EFFICIENTVIT_MODELS
+MODELS: tuple[ModelSpec, ...] = (*EFFICIENTVIT_MODELS, *SAM_MODELS)
 
 
 def find_model(name: str) -> ModelSpec:

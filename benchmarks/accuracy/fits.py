@@ -36,8 +36,9 @@ def refuse_misfits(dataset: Dataset, models: Sequence[Subject]) -> None:
 
 def _refuse_other_task(dataset: Dataset, model: Subject) -> None:
     if model.task != dataset.task:
+        wanted = _LABELS.get(model.task, "no labels of a dataset's")
         raise UserError(
-            f"{model.name} is for {model.task} ({_LABELS[model.task]}), '{dataset.root}' (layout "
+            f"{model.name} is for {model.task} ({wanted}), '{dataset.root}' (layout "
             f"{dataset.layout}) has labels for {dataset.task} ({_LABELS[dataset.task]}); name another model, "
             "or a dataset with such labels",
             Exit.DATASET,

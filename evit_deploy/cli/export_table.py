@@ -13,10 +13,12 @@ from rich.table import Table
 from evit_deploy.cli.common import stdout_console
 from evit_deploy.exporters.export import Exported
 from evit_deploy.exporters.options import NO_TARGET
-from evit_deploy.models.zoo import CLASSIFICATION, MODELS, ModelSpec
+from evit_deploy.models.zoo import CLASSIFICATION, IMAGE_EMBEDDING, MODELS, SEGMENTATION, ModelSpec
 
 if TYPE_CHECKING:
     from evit_deploy.exporters.reverify import Outcome
+
+MEASURES = {CLASSIFICATION: "top-1", SEGMENTATION: "mIoU", IMAGE_EMBEDDING: "COCO mAP"}
 
 
 def print_exported(exported: Sequence[Exported]) -> None:
@@ -87,7 +89,6 @@ def print_models(*, as_json: bool) -> None:
         numeric = column in ("size", "params M", "GMACs", "accuracy")
         table.add_column(column, justify="right" if numeric else "left")
     for spec in MODELS:
-        measure = "top-1" if spec.task == CLASSIFICATION else "mIoU"
         table.add_row(
             spec.name,
             spec.short_name,
@@ -96,7 +97,7 @@ def print_models(*, as_json: bool) -> None:
             "x".join(map(str, spec.resolution)),
             f"{spec.parameters / 1e6:.2f}",
             f"{spec.macs / 1e9:.2f}",
-            f"{spec.accuracy:.2f} {measure}",
+            "-" if spec.accuracy is None else f"{spec.accuracy:.2f} {MEASURES[spec.task]}",
         )
     stdout_console().print(table)
 

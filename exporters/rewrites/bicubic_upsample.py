@@ -56,11 +56,14 @@ class BilinearUpsample(nn.Module):
 
 def cubic_matrix(length: int, factor: int) -> Tensor:
     """(factor*length, length) float64: column i is the upsampled i-th unit vector."""
+    return resize_matrix(length, factor * length)
+
+
+def resize_matrix(length: int, size: int) -> Tensor:
+    """(size, length) float64: column i is the resized i-th unit vector."""
     unit_vectors = torch.eye(length, dtype=torch.float64).reshape(1, length, length, 1)  # (1, i, position, 1)
-    upsampled = functional.interpolate(
-        unit_vectors, size=(factor * length, 1), mode="bicubic", align_corners=False
-    )
-    return upsampled[0, :, :, 0].T.contiguous()
+    resized = functional.interpolate(unit_vectors, size=(size, 1), mode="bicubic", align_corners=False)
+    return resized[0, :, :, 0].T.contiguous()
 
 
 def rewrite(model: nn.Module, input_shapes: InputShapes) -> int:

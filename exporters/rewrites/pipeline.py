@@ -1,8 +1,8 @@
 """The rewrites of an export as one visible tuple, and the function that applies it.
 
 Each rewrite replaces modules of a copy of the reference and keeps the function that it computes. The order
-matters in one place: shapes are recorded on the reference, so a rewrite finds its modules by the paths they
-have there.
+matters in two places: shapes are recorded on the reference, so a rewrite finds its modules by the paths they
+have there; and what resizes to a size becomes an upsampling before upsampling is rewritten.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from evit_deploy.exporters.rewrites import (
     batch_norm,
     bicubic_upsample,
     class_map_last,
+    fixed_resize,
     float16_upsample,
     integer_layers,
     linear_attention,
@@ -38,11 +39,13 @@ class Rewrite:
 EXPORT_PIPELINE: tuple[Rewrite, ...] = (
     Rewrite(batch_norm.NAME, batch_norm.rewrite),
     Rewrite(linear_attention.NAME, linear_attention.rewrite),
+    Rewrite(fixed_resize.NAME, fixed_resize.rewrite),
     Rewrite(bicubic_upsample.NAME, bicubic_upsample.rewrite),
 )
 TFLITE_PIPELINE: tuple[Rewrite, ...] = (
     Rewrite(batch_norm.NAME, batch_norm.rewrite),
     Rewrite(linear_attention.NAME, linear_attention.rewrite),
+    Rewrite(fixed_resize.NAME, fixed_resize.rewrite),
     Rewrite(banded_upsample.NAME, banded_upsample.rewrite),
     Rewrite(average_pool_last.NAME, average_pool_last.rewrite),
     Rewrite(class_map_last.NAME, class_map_last.rewrite),
@@ -52,6 +55,7 @@ FLOAT16_PIPELINE: tuple[Rewrite, ...] = (
     Rewrite(batch_norm.NAME, batch_norm.rewrite),
     Rewrite(linear_attention.NAME, linear_attention.rewrite),
     Rewrite(scaled_attention.DENOMINATORS_NAME, scaled_attention.rewrite_denominators),
+    Rewrite(fixed_resize.NAME, fixed_resize.rewrite),
     Rewrite(float16_upsample.NAME, float16_upsample.rewrite),
     Rewrite(average_pool_last.NAME, average_pool_last.rewrite),
     Rewrite(class_map_last.NAME, class_map_last.rewrite),
@@ -60,6 +64,7 @@ FLOAT16_PIPELINE: tuple[Rewrite, ...] = (
 INT8_ONNX_PIPELINE: tuple[Rewrite, ...] = (
     Rewrite(batch_norm.NAME, batch_norm.rewrite),
     Rewrite(integer_layers.NAME, integer_layers.rewrite),
+    Rewrite(fixed_resize.NAME, fixed_resize.rewrite),
     Rewrite(bicubic_upsample.NAME, bicubic_upsample.rewrite),
 )
 PIPELINES: Mapping[str, tuple[Rewrite, ...]] = {"onnx": EXPORT_PIPELINE, "tflite": TFLITE_PIPELINE}

@@ -262,7 +262,7 @@ def _stem_off_by_one_percent(model: nn.Module, _shapes: InputShapes) -> int:
 # What takes the place of a step of the pipeline, and the module that is to be named.
 WRONG = {
     "onnx": ("b0", 1, _attention_without_denominator, "backbone.stages.2.op_list.1.context_module.main"),
-    "tflite": (SEG, 2, lambda model, _: rewrite_bilinear(model, {}), "head.input_ops.0.op_list.1"),
+    "tflite": (SEG, 3, lambda model, _: rewrite_bilinear(model, {}), "head.input_ops.0.op_list.1"),
 }
 
 

@@ -23,6 +23,7 @@ CASES = {
     "cls-b0_224x224": "b0",
     "cls-b1_224x224": "b1",
     "cls-l1_224x224": "l1",
+    "sam-l0_512x512": "sam-l0",
     "seg-b0-cityscapes_256x512": "seg-b0-cityscapes",
     "seg-b1-ade20k_256x256": "seg-b1-ade20k",
 }
@@ -81,7 +82,7 @@ def test_a_wrong_model_fails(change: Callable[[EfficientViT], None]) -> None:
     assert relative_error(model, "cls-b0_96x96") > 10 * TOLERANCE
 
 
-@pytest.mark.parametrize("file", ["cls-b0", "cls-b1", "cls-l1", "seg-b0-cityscapes", "seg-b1-ade20k"])
+@pytest.mark.parametrize("file", sorted({case.rpartition("_")[0] for case in CASES}))
 def test_names_and_shapes_are_the_published_ones(file: str) -> None:
     published = json.loads((GOLDEN / f"{file}.state_dict.json").read_text())
     ours = empty_state_dict(find_model(file.removeprefix("cls-")))

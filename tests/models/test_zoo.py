@@ -27,6 +27,9 @@ def test_parameter_count_is_the_published_one(spec: ModelSpec) -> None:
 
 @every_model
 def test_class_count_is_seen_in_the_last_layer(spec: ModelSpec) -> None:
+    if spec.num_classes is None:
+        assert num_classes_of(empty_state_dict(spec), spec) is None
+        return
     assert num_classes_of(empty_state_dict(spec, 7), spec) == 7
 
 
@@ -37,7 +40,7 @@ def test_has_a_published_file_at_its_own_resolution(spec: ModelSpec) -> None:
 
 
 def test_names_are_distinct() -> None:
-    assert len({spec.short_name for spec in MODELS}) == len(MODELS) == 18
+    assert len({spec.short_name for spec in MODELS}) == len(MODELS) == 23
 
 
 @pytest.mark.parametrize("name", ["efficientvit-b1", "b1", "B1", "EfficientViT_B1"])
@@ -88,6 +91,12 @@ def test_classification_takes_odd_sizes(size: tuple[int, int]) -> None:
 def test_segmentation_answers_at_an_eighth() -> None:
     output = create_model("seg-b0-cityscapes")(torch.randn(1, 3, 64, 96))
     assert output.shape == (1, 19, 8, 12)
+
+
+def test_a_model_without_classes_takes_no_count() -> None:
+    with pytest.raises(UserError, match="num_classes 5: efficientvit-sam-l0 has no classes") as caught:
+        build_model(find_model("sam-l0"), num_classes=5)
+    assert caught.value.code == Exit.USAGE
 
 
 def test_class_count_must_be_positive() -> None:

@@ -26,7 +26,7 @@ Made = Callable[..., Path]
 Altered = Callable[[Path, bytes], Path]
 Found = Callable[[Path, Path], dict[str, Check]]
 
-BATCH_NORM, ATTENTION, BICUBIC = EXPORT_PIPELINE
+BATCH_NORM, ATTENTION, _, BICUBIC = EXPORT_PIPELINE
 SEG = "seg-b0-cityscapes"
 
 

@@ -8,9 +8,11 @@ from evit_deploy.exporters.rewrites import EXPORT_PIPELINE, PIPELINES, Rewrite, 
 from evit_deploy.models import create_model
 
 SIZE = (64, 96)
-NAMES = ("batch-norm-fold", "linear-attention-matmul", "bicubic-upsample-matmul")
-TFLITE_NAMES = (*NAMES[:2], "bicubic-upsample-banded", "average-pool-last-axis", "class-map-last-axis")
-CLASSIFICATION, SEGMENTATION = NAMES[2:] + TFLITE_NAMES[2:3], ("average-pool-last-axis",)  # not in these
+RESIZE = "bicubic-resize-known-size"
+NAMES = ("batch-norm-fold", "linear-attention-matmul", RESIZE, "bicubic-upsample-matmul")
+TFLITE_NAMES = (*NAMES[:3], "bicubic-upsample-banded", "average-pool-last-axis", "class-map-last-axis")
+CLASSIFICATION = NAMES[2:] + TFLITE_NAMES[2:4]  # not in these
+SEGMENTATION = (RESIZE, "average-pool-last-axis")
 
 
 def image() -> torch.Tensor:
