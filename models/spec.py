@@ -57,6 +57,7 @@ class ModelSpec:
     accuracy: float | None  # top-1 or mIoU, percent; `None` where nothing is published
     hub_repository: str
     hub_files: Mapping[tuple[int, int], str]
+    weights_page: str = ""  # where the authors have their checkpoints, where that is not the hub
 
     @property
     def task(self) -> str:

@@ -1,6 +1,6 @@
 """Every model that we know, and the functions that find and build one.
 
-The tables are beside the families' code: `efficientvit_models.py`.
+The tables are beside the families' code: `efficientvit_models.py`, `edgenext_models.py`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from evit_deploy.errors import Exit, UserError
+from evit_deploy.models.edgenext_models import EDGENEXT_MODELS
 from evit_deploy.models.efficientvit_models import EFFICIENTVIT_MODELS
 from evit_deploy.models.spec import (
     CLASSIFICATION,
@@ -33,7 +34,7 @@ __all__ = [
     "num_classes_of",
 ]
 
-MODELS: tuple[ModelSpec, ...] = EFFICIENTVIT_MODELS
+MODELS: tuple[ModelSpec, ...] = (*EFFICIENTVIT_MODELS, *EDGENEXT_MODELS)
 
 
 def find_model(name: str) -> ModelSpec:

@@ -25,6 +25,7 @@ CASES = {
     "cls-l1_224x224": "l1",
     "seg-b0-cityscapes_256x512": "seg-b0-cityscapes",
     "seg-b1-ade20k_256x256": "seg-b1-ade20k",
+    "edgenext_xx_small_256x256": "edgenext-xx-small",
 }
 # Float32 noise of the published implementation is at most 5e-5 of the output's rms; zeros instead of the
 # image move the output by 2e-2 or more.
@@ -81,7 +82,10 @@ def test_a_wrong_model_fails(change: Callable[[EfficientViT], None]) -> None:
     assert relative_error(model, "cls-b0_96x96") > 10 * TOLERANCE
 
 
-@pytest.mark.parametrize("file", ["cls-b0", "cls-b1", "cls-l1", "seg-b0-cityscapes", "seg-b1-ade20k"])
+NAMED = ["cls-b0", "cls-b1", "cls-l1", "seg-b0-cityscapes", "seg-b1-ade20k", "edgenext_xx_small"]
+
+
+@pytest.mark.parametrize("file", NAMED)
 def test_names_and_shapes_are_the_published_ones(file: str) -> None:
     published = json.loads((GOLDEN / f"{file}.state_dict.json").read_text())
     ours = empty_state_dict(find_model(file.removeprefix("cls-")))
