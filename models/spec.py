@@ -59,6 +59,7 @@ class ModelSpec:
     hub_repository: str
     hub_files: Mapping[tuple[int, int], str]
     config: Mapping[str, Any] | None = None  # of a model that a user described: see `own_config.py`
+    weights_page: str = ""  # where the authors have their checkpoints, where that is not the hub
 
     @property
     def task(self) -> str:
