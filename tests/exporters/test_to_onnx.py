@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 
 import onnx
 import onnxsim
@@ -16,9 +17,11 @@ from evit_deploy.exporters.job import ExportJob
 from evit_deploy.exporters.quiet import captured_output
 from evit_deploy.exporters.reference import reference_of
 from evit_deploy.exporters.rewritten import rewritten_model
-from evit_deploy.exporters.to_onnx import OPSET, fold_constants, onnx_from_torch
+from evit_deploy.exporters.to_onnx import GELU_OPSET, OPSET, fold_constants, onnx_from_torch
 from evit_deploy.models import create_model
-from evit_deploy.models.blocks import ConvLayer
+from evit_deploy.models.blocks import GELU_TANH, ConvLayer
+from evit_deploy.parity import compare_outputs
+from evit_deploy.runtimes import open_runner
 
 Exports = Callable[..., tuple[ExportJob, Exported]]
 IMAGE = torch.zeros(1, 3, 8, 8)
@@ -41,6 +44,23 @@ def test_names_and_opset() -> None:
     assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", OPSET)]
     assert OPSET >= 17
     assert [node.name for node in model.graph.node] == ["0.conv/Conv", "0.act/HardSwish", "1/Conv"]
+
+
+def test_gelu_is_one_operator_and_exact(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    layer = ConvLayer(3, 4, kernel=3, norm=False, act=GELU_TANH).eval()
+    model = onnx_from_torch(nn.Sequential(layer), IMAGE, output_name="out")
+    assert [node.op_type for node in model.graph.node] == ["Conv", "Gelu"]
+    assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", GELU_OPSET)]
+    onnx.save(model, str(tmp_path / "gelu.onnx"))
+    image = 3 * torch.randn_like(IMAGE)
+    expected = layer.double()(image.double()).detach().numpy()
+    with open_runner(tmp_path / "gelu.onnx") as runner:
+        (output,) = runner.run({"image": image.numpy()}).values()
+    assert compare_outputs(expected, output).sqnr_db > 120
+    layer.act = nn.GELU()  # the control: another function
+    other = layer(image.double()).detach().numpy()
+    assert compare_outputs(other, output).sqnr_db < 90
 
 
 @pytest.mark.parametrize("name", ["b0", "seg-b0-cityscapes"])
