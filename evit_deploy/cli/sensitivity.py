@@ -152,7 +152,8 @@ def _show(
     reporter: Reporter,
 ) -> None:
     """Store, draw, print."""
-    from evit_deploy.cli.sensitivity_output import draw, print_sensitivity
+    from evit_deploy.cli.sensitivity_output import print_sensitivity
+    from evit_deploy.cli.sensitivity_picture import draw
     from evit_deploy.exporters.sensitivity import sensitivity_record
 
     record = sensitivity_record(job, graph, found, None if device is None else device.label)
