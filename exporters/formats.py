@@ -39,9 +39,18 @@ def _convert_onnx(
     module: nn.Module, example: Tensor, options: ExportOptions, output_name: str, manifest: Manifest
 ) -> bytes:
     model = onnx_from_torch(module, example, output_name=output_name, dynamic_batch=options.dynamic_batch)
-    model.metadata_props.add(key=EMBEDDED_KEY, value=to_json(manifest.essentials()).decode())
-    content: bytes = model.SerializeToString(deterministic=True)
-    return content
+    return _with_onnx_note(model.SerializeToString(), to_json(manifest.essentials()))
+
+
+def _with_onnx_note(content: bytes, note: bytes) -> bytes:
+    import onnx
+
+    model = onnx.load_from_string(content)
+    for entry in [entry for entry in model.metadata_props if entry.key == EMBEDDED_KEY]:
+        model.metadata_props.remove(entry)
+    model.metadata_props.add(key=EMBEDDED_KEY, value=note.decode())
+    written: bytes = model.SerializeToString(deterministic=True)
+    return written
 
 
 def _convert_tflite(
@@ -70,4 +79,9 @@ def _count_tflite(graph: Path) -> Counted:
 FORMATS: Mapping[str, Format] = {
     "onnx": Format(_convert_onnx, _count_onnx),
     "tflite": Format(_convert_tflite, _count_tflite),
+}
+# (content, note) -> the file with that note in the place of an earlier one.
+WITH_NOTE: Mapping[str, Callable[[bytes, bytes], bytes]] = {
+    "onnx": _with_onnx_note,
+    "tflite": tflite_metadata.with_note,
 }
