@@ -32,7 +32,7 @@ from evit_deploy.runtimes import AUTO, DEFAULTS, Runner, RuntimeOptions, open_ru
 Array = NDArray[Any]
 # Inputs that the reference runs on side by side: each has its activations in float64.
 _AT_A_TIME = 4
-_QUOTED = 200  # characters of a runtime's message
+_QUOTED, _TELLING = 200, 20  # characters of a runtime's message; of its beginning, to know it again
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +198,7 @@ def verify_graph(
             try:
                 output, broken = _answer(runner, sample.numpy(), ends), None
             except RuntimeError as error:  # an operator that refuses its numbers, as TFLite's int8 DIV does
-                output, broken = np.full(expected.shape, np.nan), f"it does not run ({str(error)[:_QUOTED]})"
+                output, broken = np.full(expected.shape, np.nan), f"it does not run ({_said(error)})"
             comparison = compare_outputs(expected, output, class_axis=None if classes else class_axis)
             floor_db = reference.floors_db[name]
             rounding = reference.roundings.get(name)
@@ -209,6 +209,13 @@ def verify_graph(
             checks.append(Check(name, comparison, floor_db, reason, rounding, judged))
         runtime = f"{runner.name} {runner.version}"
     return ParityReport(runtime, tuple(checks))
+
+
+def _said(error: RuntimeError) -> str:
+    """What a runtime says, once: LiteRT's message has those of earlier runs in front of it."""
+    text = str(error)
+    again = text.find(text[:_TELLING], 1)
+    return text[: again if again > 0 else _QUOTED].rstrip(".")
 
 
 def _answer(runner: Runner, image: Array, ends: tuple[TensorSpec, TensorSpec] | None) -> Array:
