@@ -35,7 +35,7 @@ _BENCHMARKS = (
     "state",
     "sysfs",
 )
-_TOP = ("__init__", "artifact", "errors", "lock", "parity")
+_TOP = ("__init__", "artifact", "codes", "errors", "lock", "parity")
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip archive can say
 
 

@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evit_deploy.artifact import Manifest, read_manifest, write_atomically
+from evit_deploy.benchmarks.accuracy.tensors import feed_of
 from evit_deploy.benchmarks.cityscapes import CLASSES
+from evit_deploy.codes import decoded
 from evit_deploy.errors import Exit, SetupError, UserError
-from evit_deploy.photographs import load_photograph, normalise, shipped_photographs
+from evit_deploy.photographs import load_photograph, shipped_photographs
 from evit_deploy.runtimes import open_runner
 
 Array = NDArray[Any]
@@ -94,15 +96,9 @@ def _size(manifest: Manifest) -> tuple[int, int]:
 
 
 def _run(graph: Path, manifest: Manifest, pixels: Array) -> Array:
-    (image,) = manifest.inputs
-    feed: Array = pixels[None]  # (1, H, W, 3)
-    if not manifest.preprocessing.in_graph:
-        feed = normalise(pixels[None], manifest.preprocessing.mean, manifest.preprocessing.std)
-    if image.layout == "NCHW":
-        feed = np.ascontiguousarray(feed.transpose(0, 3, 1, 2))
     with open_runner(graph) as runner:
-        (output,) = runner.run({runner.inputs[0].name: feed}).values()
-    return output
+        (output,) = runner.run({runner.inputs[0].name: feed_of(manifest)(pixels)}).values()
+    return decoded(output, manifest.outputs[0].quantization)
 
 
 def _render(pixels: Array, output: Array, manifest: Manifest, title: str) -> bytes:

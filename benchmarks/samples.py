@@ -4,7 +4,8 @@ With a check file (see `evit_deploy.artifact`): its input, and the reference's o
 random inputs in the shapes that the runtime reports, and nothing to compare with.
 
 The check file has `image` (pixels or codes) and `image_scale` (feed = image * scale in float32; 0: as it is),
-and `output`, the reference's output as flat float32, of which only every `output_stride`-th value is kept.
+and `output`, the reference's output as flat float32, of which only every `output_stride`-th value is kept;
+`output_scale` and `output_zero_point` of a graph that gives codes (0: it does not, as in older files).
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from evit_deploy.codes import Quantization, decoded
 from evit_deploy.errors import Exit, UserError
 from evit_deploy.parity import compare_outputs
 from evit_deploy.runtimes import DYNAMIC, Feeds, Outputs, TensorInfo
 
 _KEYS = ("image", "image_scale", "output", "output_stride")
+_LATER: dict[str, NDArray[Any]] = {"output_scale": np.float32(0), "output_zero_point": np.int64(0)}
 
 
 class Described(Protocol):
@@ -65,7 +68,7 @@ class Samples:
         """
         if self._arrays is None:
             return None
-        output = next(iter(outputs.values()))
+        output = decoded(next(iter(outputs.values())), self._output_codes())
         sample = output.ravel()[:: int(self._arrays["output_stride"])]
         reference = self._arrays["output"]
         if sample.shape != reference.shape:
@@ -79,6 +82,11 @@ class Samples:
         assert self._arrays is not None
         image, scale = self._arrays["image"], np.float32(self._arrays["image_scale"])
         return image if scale == 0 else image.astype(np.float32) * scale
+
+    def _output_codes(self) -> Quantization | None:
+        assert self._arrays is not None
+        scale = float(self._arrays["output_scale"])
+        return (scale, int(self._arrays["output_zero_point"])) if scale else None
 
     def _stranger(self, why: str) -> UserError:
         return UserError(
@@ -104,7 +112,8 @@ def _load(path: Path) -> dict[str, NDArray[Any]]:
     # Never a pickle: a check file may come from anywhere.
     try:
         with np.load(path, allow_pickle=False) as archive:
-            return {key: archive[key] for key in _KEYS}
+            later = {key: archive.get(key, value) for key, value in _LATER.items()}
+            return {**{key: archive[key] for key in _KEYS}, **later}
     except (OSError, ValueError, KeyError, EOFError) as error:
         raise UserError(
             f"{path}: not a check file ({error}); export the model again, or remove this file",

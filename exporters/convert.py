@@ -17,9 +17,11 @@ from evit_deploy.exporters.deployable import Deployable
 from evit_deploy.exporters.describe import describe, ends_of, facts_of
 from evit_deploy.exporters.diagnose import diagnose
 from evit_deploy.exporters.external_data import refused_precision, write_content
+from evit_deploy.exporters.formats import WITH_NOTE
 from evit_deploy.exporters.formulations.choose import replaced_whole
 from evit_deploy.exporters.job import ExportJob, Step
 from evit_deploy.exporters.judge import class_axis, refuse, write_companions
+from evit_deploy.exporters.precision.ends import NO_ENDS, with_codes
 from evit_deploy.exporters.precision.mixed_search import fewest_in_float32
 from evit_deploy.exporters.precision.quantization import calibration_inputs, mixed_graph, mixed_record
 from evit_deploy.exporters.precision.schemes import SCHEMES
@@ -88,7 +90,10 @@ def finished(
         content = with_note(mixed.quantized(found.float32), to_json(manifest.essentials()))
     elif (quantize := scheme.quantize.get(job.options.format)) is not None:
         inputs = calibration_inputs(job.calibration, job.options)
-        content = quantize(content, inputs, job.options.range_method)
+        content = quantize(content, inputs, job.options.range_method, job.options.integer_ends)
+        if job.options.integer_ends != NO_ENDS:
+            manifest = with_codes(manifest, content)
+            content = WITH_NOTE[job.options.format](content, to_json(manifest.essentials()))
     else:
         content = scheme.finish[job.options.format](content)
     graph.write_bytes(content)

@@ -21,7 +21,7 @@ from evit_deploy.exporters.tools import tool_versions
 from evit_deploy.exporters.verify import Reference
 from evit_deploy.models.complexity import count_macs, count_parameters
 
-_NAMED_IF_GIVEN = ("attention", "min_sqnr_db", "calibration_method", "percentile")
+_NAMED_IF_GIVEN = ("attention", "min_sqnr_db", "calibration_method", "percentile", "io")
 
 
 def ends_of(job: ExportJob, example: Tensor, reference: Reference) -> tuple[TensorSpec, TensorSpec]:

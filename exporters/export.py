@@ -71,6 +71,7 @@ def export(
             reference,
             precision=job.options.precision,
             class_axis=class_axis(manifest.outputs[0]),
+            ends=(manifest.inputs[0], manifest.outputs[0]),
             options=scheme.runtime,
         )
         manifest = replace(manifest, graph=facts_of(job, graph), parity=report.as_dict())

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
@@ -16,6 +17,9 @@ from evit_deploy.exporters.options import ExportOptions
 from evit_deploy.exporters.to_onnx import onnx_from_torch
 from evit_deploy.exporters.to_tflite import tflite_from_torch
 from evit_deploy.runtimes import Delegation, delegation_of
+
+if TYPE_CHECKING:
+    import onnx
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +44,23 @@ def _convert_onnx(
     module: nn.Module, example: Tensor, options: ExportOptions, output_name: str, manifest: Manifest
 ) -> Content:
     model = onnx_from_torch(module, example, output_name=output_name, dynamic_batch=options.dynamic_batch)
-    model.metadata_props.add(key=EMBEDDED_KEY, value=to_json(manifest.essentials()).decode())
+    _note(model, to_json(manifest.essentials()))
     return content_of(model, manifest.name + FORMAT_SUFFIXES["onnx"])
+
+
+def _with_onnx_note(content: bytes, note: bytes) -> bytes:
+    import onnx
+
+    model = onnx.load_from_string(content)
+    _note(model, note)
+    written: bytes = model.SerializeToString(deterministic=True)
+    return written
+
+
+def _note(model: onnx.ModelProto, note: bytes) -> None:
+    for entry in [entry for entry in model.metadata_props if entry.key == EMBEDDED_KEY]:
+        model.metadata_props.remove(entry)
+    model.metadata_props.add(key=EMBEDDED_KEY, value=note.decode())
 
 
 def _convert_tflite(
@@ -70,4 +89,9 @@ def _count_tflite(graph: Path) -> Counted:
 FORMATS: Mapping[str, Format] = {
     "onnx": Format(_convert_onnx, _count_onnx),
     "tflite": Format(_convert_tflite, _count_tflite),
+}
+# (content, note) -> the file with that note in the place of an earlier one.
+WITH_NOTE: Mapping[str, Callable[[bytes, bytes], bytes]] = {
+    "onnx": _with_onnx_note,
+    "tflite": tflite_metadata.with_note,
 }

@@ -44,9 +44,10 @@ def class_axis(output: TensorSpec) -> int:
 
 def write_companions(job: ExportJob, graph: Path, manifest: Manifest, reference: Reference) -> None:
     """The files beside a graph."""
-    check_path(graph).write_bytes(check_file(job.options, reference.outputs["noise"]))
+    ends = manifest.inputs[0], manifest.outputs[0]
+    check_path(graph).write_bytes(check_file(job.options, reference.outputs["noise"], ends))
     if job.keep_samples:
-        samples_path(graph).write_bytes(samples_file(reference, job.options.precision))
+        samples_path(graph).write_bytes(samples_file(reference, manifest, job.options.precision))
     manifest_path(graph).write_bytes(to_json(manifest.as_dict()))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from evit_deploy.errors import Exit, UserError
+from evit_deploy.exporters.precision.ends import NO_ENDS, IntegerEnds
 from evit_deploy.exporters.precision.range_methods import RangeMethod
 from evit_deploy.models.zoo import IMAGE_EMBEDDING, SEGMENTATION, ModelSpec, check_resolution
 
@@ -16,8 +17,12 @@ PRECISIONS: Mapping[str, tuple[str, ...]] = {
     "fp16-weights": ("onnx", "tflite"),
     "fp16": ("tflite",),
     "int8": ("onnx", "tflite"),
+    "int8-full": ("onnx", "tflite"),
     "int8-dynamic": ("onnx", "tflite"),
     "int8-weights": ("onnx", "tflite"),
+}
+_WHY_NOT = {
+    ("onnx", "fp16"): "; ONNX Runtime's float16 kernels on Arm are too far off, see docs/precision.md",
 }
 HEADS = ("logits", "upsample", "argmax")
 LAYOUTS = ("nchw", "nhwc")
@@ -46,6 +51,7 @@ class ExportOptions:
         attention: "linear" as published, or "softmax", which is another network, for comparison.
         calibration_method: int8 only; how ranges are taken of the images, see `precision/range_methods.py`.
         percentile: of the method of that name; the share of values, in percent, that a range covers.
+        io: "float", or "int8": input and output are 8-bit codes, unless they are pixels or classes; of int8.
         min_sqnr_db: int8 TFLite only; as few blocks are left in float32 as bring the output's SQNR against
             the float32 graph's here. `None` leaves none.
     """
@@ -64,6 +70,7 @@ class ExportOptions:
     min_sqnr_db: float | None = None
     calibration_method: str = "minmax"
     percentile: float | None = None
+    io: str = "float"
 
     def settled(self, spec: ModelSpec) -> ExportOptions:
         """The same with every default filled in, checked against what the model and the format can do.
@@ -73,9 +80,10 @@ class ExportOptions:
         """
         check_resolution(spec, *self.resolution)
         if self.format not in PRECISIONS[self.precision]:
+            why = _WHY_NOT.get((self.format, self.precision), "")
             raise UserError(
                 f"--precision {self.precision} is for --format {', '.join(PRECISIONS[self.precision])}; got "
-                f"{self.format}",
+                f"{self.format}{why}",
                 Exit.USAGE,
             )
         if (self.format, self.precision) == ("onnx", "int8") and self.target != DEFAULT_TARGET:
@@ -86,6 +94,7 @@ class ExportOptions:
             )
         self._check_min_sqnr()
         self._check_calibration_method()
+        self._check_io()
         if self.dynamic_batch and self.format != "onnx":
             raise UserError(
                 "--dynamic-batch works for --format onnx only: XNNPACK needs static shapes", Exit.USAGE
@@ -153,6 +162,30 @@ class ExportOptions:
                 f"--percentile {share:g}: expected a share above 50 and up to 100, such as 99.99", Exit.USAGE
             )
 
+    def _check_io(self) -> None:
+        if self.io == "float":
+            return
+        if self.precision != "int8":
+            raise UserError(
+                f"--io {self.io} is for --precision int8: {self.precision} has no scales for its ends",
+                Exit.USAGE,
+            )
+        if self.integer_ends == NO_ENDS:
+            raise UserError(
+                f"--io {self.io}: pixels in and a class map out are integers already; drop it", Exit.USAGE
+            )
+        if self.min_sqnr_db is not None:
+            raise UserError(
+                f"--io {self.io} does not go with --min-sqnr, whose ends may be in float32; drop one",
+                Exit.USAGE,
+            )
+
+    @property
+    def integer_ends(self) -> IntegerEnds:
+        """The ends that are codes with a scale: neither pixels nor classes."""
+        coded = self.io == "int8"
+        return IntegerEnds(input=coded and not self.preprocess, output=coded and self.head != "argmax")
+
     @property
     def range_method(self) -> RangeMethod:
         """How ranges are taken of calibration images."""
@@ -188,6 +221,8 @@ def artifact_name(spec: ModelSpec, options: ExportOptions, *, weights_source: st
         parts.append("uint8")
     elif options.layout not in (None, DEFAULT_LAYOUT[options.format]):
         parts.append(str(options.layout))
+    if options.io != "float":
+        parts.append(f"io-{options.io}")
     if options.dynamic_batch:
         parts.append("dynamic")
     if options.target != DEFAULT_TARGET:

@@ -73,6 +73,7 @@ def verify_artifact(
         reference,
         precision=manifest.precision,
         class_axis=class_axis(manifest.outputs[0]),
+        ends=(manifest.inputs[0], manifest.outputs[0]),
         interpreter=interpreter,
         options=SCHEMES[manifest.precision].runtime,
     )

@@ -16,20 +16,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from evit_deploy.artifact import Manifest
+from evit_deploy.codes import encoded
 from evit_deploy.exporters.tolerance import TOLERANCES, required_sqnr_db
 from evit_deploy.exporters.verify import Reference
 
 
-def samples_file(reference: Reference, precision: str) -> bytes:
+def samples_file(reference: Reference, manifest: Manifest, precision: str) -> bytes:
     """The file's content.
 
     Args:
         reference: of logits; class indices have no SQNR.
+        manifest: of the graph, for its input.
         precision: a key of `TOLERANCES`.
     """
+    (image,) = manifest.inputs
     arrays: dict[str, NDArray[Any]] = {"names": np.array(list(reference.samples))}
     for number, (name, sample) in enumerate(reference.samples.items()):
-        arrays[f"image-{number}"] = sample.numpy()
+        arrays[f"image-{number}"] = encoded(sample.numpy(), image.dtype, image.quantization)
         arrays[f"output-{number}"] = reference.outputs[name].astype(np.float32)
     tolerance = TOLERANCES[precision]
     floors = [required_sqnr_db(tolerance, reference.floors_db[name]) for name in reference.samples]

@@ -12,7 +12,7 @@ _PACKAGES = {
 }
 
 
-_QUANTIZED = ("int8", "int8-dynamic", "int8-weights")
+_QUANTIZED = ("int8", "int8-full", "int8-dynamic", "int8-weights")
 _PRECISION_PACKAGES = {(precision, "tflite"): ("ai-edge-quantizer",) for precision in _QUANTIZED}
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evit_deploy.artifact import Manifest, Preprocessing, TensorSpec
+from evit_deploy.artifact import Manifest, Preprocessing
+from evit_deploy.codes import decoded, encoded
 from evit_deploy.photographs import normalise
 
 Array = NDArray[Any]
@@ -22,7 +23,7 @@ def feed_of(manifest: Manifest) -> Callable[[Pixels], Array]:
     def feed(pixels: Pixels) -> Array:
         values = values_of(pixels, preprocessing)[None]  # (1, H, W, 3)
         laid_out = values.transpose(0, 3, 1, 2) if image.layout == "NCHW" else values
-        return np.ascontiguousarray(encoded(laid_out, image))
+        return np.ascontiguousarray(encoded(laid_out, image.dtype, image.quantization))
 
     return feed
 
@@ -34,15 +35,6 @@ def values_of(pixels: Pixels, preprocessing: Preprocessing) -> Array:
     return normalise(pixels, preprocessing.mean, preprocessing.std)
 
 
-def encoded(values: Array, tensor: TensorSpec) -> Array:
-    """In the tensor's dtype; a quantised one holds value / scale + zero point, rounded and clipped."""
-    if tensor.quantization is None:
-        return values.astype(tensor.dtype)
-    scale, zero_point = tensor.quantization
-    limits = np.iinfo(tensor.dtype)
-    return np.rint(values / scale + zero_point).clip(limits.min, limits.max).astype(tensor.dtype)
-
-
 def fetch_of(manifest: Manifest) -> Callable[[Array], Array]:
     """The graph's output, batch 1 -> (C,), (C, h, w) or classes (h, w)."""
     tensor = manifest.outputs[0]
@@ -50,10 +42,7 @@ def fetch_of(manifest: Manifest) -> Callable[[Array], Array]:
     def fetch(output: Array) -> Array:
         if tensor.layout == "NHW":
             return np.asarray(output[0])
-        values = np.asarray(output[0], np.float32)
-        if tensor.quantization is not None:
-            scale, zero_point = tensor.quantization
-            values = (values - zero_point) * np.float32(scale)
+        values = decoded(output[0], tensor.quantization).astype(np.float32)
         return np.ascontiguousarray(values.transpose(2, 0, 1)) if tensor.layout == "NHWC" else values
 
     return fetch

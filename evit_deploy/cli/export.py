@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from evit_deploy.models.zoo import ModelSpec
 
 DEFAULT_MODEL = "efficientvit-b1"
+# Of `plain` -> what the artifact calls it: there int8 is not what it is elsewhere.
+PLAIN_PRECISIONS = {"fp32": "fp32", "int8": "int8-full"}
 
 
 @click.group(cls=DefaultGroup, default="run", context_settings={"help_option_names": ["-h", "--help"]})
@@ -113,6 +116,13 @@ keep_samples_option = click.option(
 @click.option("--num-classes", type=click.IntRange(min=1), help="Where not given, the checkpoint's own.")
 @click.option("--layout", type=click.Choice(["nchw", "nhwc"]), help="Of the input; ONNX: nchw, TFLite: nhwc.")
 @click.option("--dynamic-batch", is_flag=True, help="Leave the batch size open (ONNX).")
+@click.option(
+    "--io",
+    type=click.Choice(["float", "int8"]),
+    default="float",
+    show_default=True,
+    help="int8: ends of an int8 graph as 8-bit codes; scale and zero point are in the manifest.",
+)
 @click.option("--preprocess", is_flag=True, help="Take uint8 RGB pixels (NHWC) and normalise in the graph.")
 @click.option(
     "--head",
@@ -214,7 +224,7 @@ def jobs_of(
     from evit_deploy.models.weights import resolve_weights
 
     ends = ("layout", "dynamic_batch", "preprocess", "head", "argmax_at")
-    precision = ("precision", "min_sqnr_db", "calibration_method", "percentile")
+    precision = ("precision", "min_sqnr_db", "calibration_method", "percentile", "io")
     names = (*precision, *ends, "upsample", "attention", "target")
     chosen = {name: settings[name] for name in names if name in settings}
     planned = []
@@ -341,6 +351,20 @@ def verify(
     show_default=True,
     help="Of torch's, to ONNX; dynamo writes no TFLite, and its graphs are known to fail verification.",
 )
+@click.option(
+    "-p",
+    "--precision",
+    type=click.Choice(list(PLAIN_PRECISIONS)),
+    default="fp32",
+    show_default=True,
+    help="int8: every operator that the general quantizers take, which is known to fail verification.",
+)
+@click.option(
+    "--calibration",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER|FILE.npz",
+    help="Images that int8 takes ranges from; scikit-learn's two, with a warning, where not given.",
+)
 @click.option("-r", "--resolution", callback=parse_resolution, metavar="SIZE|HxW")
 @click.option("-w", "--weights", default="random", show_default=True, metavar="auto|pretrained|random|PATH")
 @click.option("--upsample", type=click.Choice(["bicubic", "bilinear"]), default="bicubic", show_default=True)
@@ -382,10 +406,19 @@ def plain(
         raise UserError(
             f"--exporter {exporter}: it does not write {', '.join(unknown)}; leave the format out"
         )
+    settings["precision"] = PLAIN_PRECISIONS[settings["precision"]]
+    images = settings.pop("calibration")
+    calibration = calibration_of(images, settings["precision"])
     jobs = jobs_of(models or (DEFAULT_MODEL,), wanted, output, reporter, settings)
-    plain_jobs = [
-        replace(job, pipeline=PLAIN_PIPELINE, formats=chosen.formats, label=chosen.label) for job in jobs
-    ]
+    warn_of_the_default(calibration, images, reporter)
+    plain_job = partial(
+        replace,
+        pipeline=PLAIN_PIPELINE,
+        formats=chosen.formats,
+        label=chosen.label,
+        calibration=calibration,
+    )
+    plain_jobs = [plain_job(job) for job in jobs]
     print_exported(_export_all(plain_jobs, processes, reporter))
 
 

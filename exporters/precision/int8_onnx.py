@@ -32,10 +32,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from evit_deploy.exporters.precision.ends import NO_ENDS, IntegerEnds
 from evit_deploy.exporters.precision.int8_hardswish import HARDSWISH, range_overrides, split_hardswish
 from evit_deploy.exporters.precision.int8_operators import OPERATORS
+from evit_deploy.exporters.precision.integer_ends_onnx import integer_input, integer_output
 from evit_deploy.exporters.precision.observed import observed_in_onnx
-from evit_deploy.exporters.precision.range_methods import MINMAX, RangeMethod, narrowed
+from evit_deploy.exporters.precision.range_methods import MINMAX, Range, RangeMethod, narrowed
 from evit_deploy.exporters.quiet import conversion
 
 if TYPE_CHECKING:
@@ -44,13 +46,19 @@ if TYPE_CHECKING:
 _MIDDLE = 128
 
 
-def quantize_onnx(content: bytes, inputs: Iterable[NDArray[Any]], method: RangeMethod = MINMAX) -> bytes:
+def quantize_onnx(
+    content: bytes,
+    inputs: Iterable[NDArray[Any]],
+    method: RangeMethod = MINMAX,
+    ends: IntegerEnds = NO_ENDS,
+) -> bytes:
     """An int8 ONNX file.
 
     Args:
         content: a float32 file of one input, `image`, and one output.
         inputs: what `image` is calibrated on, each of its shape and dtype; read twice, but for "minmax".
         method: how ranges are taken of them.
+        ends: that are uint8, too.
 
     Raises:
         EvitError: the quantizer failed, with the end of what it said.
@@ -59,9 +67,14 @@ def quantize_onnx(content: bytes, inputs: Iterable[NDArray[Any]], method: RangeM
         import onnx
 
         model = onnx.shape_inference.infer_shapes(onnx.load_from_string(content))
+        seen = _seen_at_output(model, inputs, method) if ends.output else (0.0, 0.0)
         model = _quantized(model, _narrowed(model, _ranges(model, inputs), inputs, method))
         split_hardswish(model)
         _centre_weights(model)
+        if ends.input:
+            integer_input(model)
+        if ends.output:
+            integer_output(model, seen)
         del model.graph.value_info[:]
         onnx.checker.check_model(model, full_check=True)
         written: bytes = model.SerializeToString(deterministic=True)
@@ -77,7 +90,7 @@ def _ranges(model: onnx.ModelProto, inputs: Iterable[NDArray[Any]]) -> Any:
         path = Path(folder) / "float32.onnx"
         onnx.save(model, str(path))
         calibrator = create_calibrator(path, OPERATORS["onnx"], str(path.with_name("observed.onnx")))
-        calibrator.collect_data(_Reader(inputs))
+        calibrator.collect_data(Reader(inputs))
         return calibrator.compute_data()
 
 
@@ -98,7 +111,16 @@ def _narrowed(
     return TensorsData(ranges.calibration_method, as_taken)
 
 
-class _Reader:
+def _seen_at_output(model: onnx.ModelProto, inputs: Iterable[NDArray[Any]], method: RangeMethod) -> Range:
+    """The range of the output, whatever operator gives it."""
+    (output,) = model.graph.output
+    observe = observed_in_onnx(model, [output.name])
+    ends = [(values.min(), values.max()) for image in inputs for values in observe(image).values()]
+    whole = float(min(low for low, _ in ends)), float(max(high for _, high in ends))
+    return narrowed({output.name: whole}, inputs, observe, method)[output.name]
+
+
+class Reader:
     """Inputs as ONNX Runtime's calibrators ask for them: one at a time, since there may be many."""
 
     def __init__(self, inputs: Iterable[NDArray[Any]]) -> None:

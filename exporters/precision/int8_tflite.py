@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evit_deploy.errors import Exit, SetupError
+from evit_deploy.exporters.precision.ends import NO_ENDS, IntegerEnds
 from evit_deploy.exporters.precision.int8_operators import OPERATORS
 from evit_deploy.exporters.precision.observed import observed_in_tflite
 from evit_deploy.exporters.precision.range_methods import MINMAX, RangeMethod, narrowed
@@ -31,28 +32,41 @@ from evit_deploy.exporters.quiet import conversion
 from evit_deploy.exporters.tflite_metadata import read_model, write_model
 
 BITS = 8
+# What the quantizer calls an end; the stem pads the image itself, which then is a matter of bytes.
+_AT_INPUT, _AT_OUTPUT = ("INPUT", "PAD"), ("OUTPUT",)
 Ranges = Any  # the quantizer's own: tensor name -> its smallest and largest value
 
 
-def quantize_tflite(content: bytes, inputs: Iterable[NDArray[Any]], method: RangeMethod = MINMAX) -> bytes:
+def quantize_tflite(
+    content: bytes,
+    inputs: Iterable[NDArray[Any]],
+    method: RangeMethod = MINMAX,
+    ends: IntegerEnds = NO_ENDS,
+) -> bytes:
     """An int8 TFLite file.
 
     Args:
         content: a float32 file of one input, `image`, and one output.
         inputs: what `image` is calibrated on, each of its shape and dtype; read twice, but for "minmax".
         method: how ranges are taken of them.
+        ends: that are int8, too.
 
     Raises:
         SetupError: ai-edge-quantizer is not installed.
         EvitError: it failed, with the end of what it said.
     """
-    return quantize_with(content, ranges_of(content, inputs, method))
+    return quantize_with(content, ranges_of(content, inputs, method, ends), ends=ends)
 
 
-def ranges_of(content: bytes, inputs: Iterable[NDArray[Any]], method: RangeMethod = MINMAX) -> Ranges:
+def ranges_of(
+    content: bytes,
+    inputs: Iterable[NDArray[Any]],
+    method: RangeMethod = MINMAX,
+    ends: IntegerEnds = NO_ENDS,
+) -> Ranges:
     """The ranges of every tensor that could be quantised; arguments and errors as of `quantize_tflite`."""
     with conversion("int8"):
-        ranges = _ranges(content, inputs, _quantizer(content).get_quantization_recipe())
+        ranges = min_max_ranges(content, inputs, _quantizer(content, ends).get_quantization_recipe())
         return ranges if method == MINMAX else {**ranges, **_narrowed(content, ranges, inputs, method)}
 
 
@@ -71,19 +85,22 @@ def _narrowed(content: bytes, ranges: Ranges, inputs: Iterable[NDArray[Any]], me
     }
 
 
-def quantize_with(content: bytes, ranges: Ranges, float32: Iterable[str] = ()) -> bytes:
+def quantize_with(
+    content: bytes, ranges: Ranges, float32: Iterable[str] = (), ends: IntegerEnds = NO_ENDS
+) -> bytes:
     """An int8 TFLite file, from ranges that are known.
 
     Args:
         content: the float32 file that the ranges were seen on.
         ranges: of `ranges_of`.
         float32: output tensors of those operators that are left as they are.
+        ends: as of `quantize_tflite`.
 
     Raises:
         SetupError, EvitError: as `quantize_tflite`.
     """
     with conversion("int8"):
-        job = _quantizer(content)
+        job = _quantizer(content, ends)
         for name in float32:
             # Scopes are the names of the outputs, each ended by a semicolon; what comes later prevails.
             job.update_quantization_recipe(f"^{re.escape(name)};?$", "*", algorithm_key="no_quantize")
@@ -108,10 +125,10 @@ def new_quantizer(content: bytes) -> Any:
     return quantizer.Quantizer(bytearray(content))
 
 
-def _quantizer(content: bytes) -> Any:
+def _quantizer(content: bytes, ends: IntegerEnds) -> Any:
     """With the recipe for the whole file."""
     job = new_quantizer(content)
-    for operator in OPERATORS["tflite"]:
+    for operator in (*OPERATORS["tflite"], *_AT_INPUT * ends.input, *_AT_OUTPUT * ends.output):
         job.add_static_config(".*", operator, BITS, BITS)
     return job
 
@@ -126,7 +143,7 @@ def constants_inside(content: bytes) -> Any:
     return model
 
 
-def _ranges(content: bytes, inputs: Iterable[NDArray[Any]], recipe: Any) -> Ranges:
+def min_max_ranges(content: bytes, inputs: Iterable[NDArray[Any]], recipe: Any) -> Ranges:
     """Tensor name -> its smallest and largest value."""
     from ai_edge_quantizer import calibrator, recipe_manager
     from ai_edge_quantizer.utils import qsv_utils

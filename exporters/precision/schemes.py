@@ -16,12 +16,14 @@ from typing import Any
 from numpy.typing import NDArray
 from torch import nn
 
+from evit_deploy.exporters.precision.ends import IntegerEnds
 from evit_deploy.exporters.precision.float16_compute import ask_for_float16
 from evit_deploy.exporters.precision.float16_onnx import narrow_onnx
 from evit_deploy.exporters.precision.float16_tflite import narrow_tflite
 from evit_deploy.exporters.precision.float16_weights import NAME as FLOAT16_WEIGHTS
 from evit_deploy.exporters.precision.float16_weights import round_weights
 from evit_deploy.exporters.precision.int8_dynamic_onnx import dynamic_in_onnx
+from evit_deploy.exporters.precision.int8_full import FULL_DESCRIPTIONS, all_of_onnx, all_of_tflite
 from evit_deploy.exporters.precision.int8_onnx import quantize_onnx
 from evit_deploy.exporters.precision.int8_operators import (
     DESCRIPTIONS,
@@ -37,7 +39,7 @@ from evit_deploy.exporters.rewrites.batch_norm import NAME as BATCH_NORM
 from evit_deploy.runtimes import DEFAULTS, RuntimeOptions
 
 Pack = Callable[[bytes], bytes]
-Quantize = Callable[[bytes, Iterable[NDArray[Any]], RangeMethod], bytes]
+Quantize = Callable[[bytes, Iterable[NDArray[Any]], RangeMethod, IntegerEnds], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,11 @@ SCHEMES: Mapping[str, Scheme] = {
         quantize={"onnx": quantize_onnx, "tflite": quantize_tflite},
         descriptions=DESCRIPTIONS,
         pipelines={"onnx": INT8_ONNX_PIPELINE},
+    ),
+    "int8-full": Scheme(  # of plain exports only
+        first="fp32",
+        quantize={"onnx": all_of_onnx, "tflite": all_of_tflite},
+        descriptions=FULL_DESCRIPTIONS,
     ),
     "int8-dynamic": Scheme(
         first="fp32",

@@ -7,6 +7,7 @@ import pytest
 
 from evit_deploy.artifact import check_path
 from evit_deploy.benchmarks.samples import Samples, random_input
+from evit_deploy.codes import encoded
 from evit_deploy.errors import Exit, UserError
 from evit_deploy.runtimes import TensorInfo, open_runner
 
@@ -43,6 +44,23 @@ def test_a_wrong_output_shows(tiny_onnx: Path) -> None:
     assert parity is not None
     assert parity["sqnr_db"] < 60
     assert parity["max_abs"] == pytest.approx(1.0, rel=1e-3)
+
+
+def test_codes_are_compared_as_what_they_stand_for(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).standard_normal((1, 40)).astype(np.float32)
+    np.savez(
+        tmp_path / "check.npz",
+        image=np.zeros((1, 2), np.uint8),
+        image_scale=np.float32(0),
+        output=values.ravel()[::3],
+        output_stride=3,
+        output_scale=np.float32(0.05),
+        output_zero_point=-7,
+    )
+    compared = Samples(tmp_path / "check.npz").compare({"logits": encoded(values, "int8", (0.05, -7))})
+    assert compared is not None
+    assert compared["max_abs"] <= 0.0251
+    assert 30 < compared["sqnr_db"] < 60
 
 
 def test_without_a_check_file_inputs_are_seeded(dynamic_onnx: Path) -> None:

@@ -131,6 +131,11 @@ REFUSED: dict[str, tuple[list[str], Exit, str]] = {
         Exit.USAGE,
         "expected a share above 50",
     ),
+    "codes of float32": (
+        ["b0", "--io", "int8"],
+        Exit.USAGE,
+        "--io int8 is for --precision int8: fp32 has no scales for its ends",
+    ),
     "min-sqnr of float32": (
         ["b0", "--min-sqnr", "40"],
         Exit.USAGE,

@@ -47,3 +47,14 @@ def test_class_maps_have_no_samples(run_export: Run) -> None:
     done = run_export("seg-b0-cityscapes", "-r", "64", "-w", "random", "--head", "argmax", "--keep-samples")
     assert done.returncode == Exit.USAGE
     assert "class maps have no SQNR" in done.stderr
+
+
+def test_all_of_it_in_int8_is_refused(run_export: Run, tmp_path: Path) -> None:
+    np.savez(tmp_path / "noise.npz", x=np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), np.uint8))
+    int8 = ("-f", "onnx", "--precision", "int8", "--calibration", "noise.npz")
+    done = run_export("plain", *SMALL, *int8)
+    assert done.returncode == Exit.PARITY, done.stderr
+    assert (
+        "efficientvit_b0-r64-int8-full-random-plain.onnx differs from the reference: SQNR is" in done.stderr
+    )
+    assert not any((tmp_path / "out").iterdir())

@@ -34,6 +34,19 @@ REFUSED = {
         "int8 ONNX has one formulation for all cores",
     ),
     "fp16 in ONNX": ("onnx", B0, {"precision": "fp16"}, "--precision fp16 is for --format tflite; got onnx"),
+    "codes of float32": ("onnx", B0, {"io": "int8"}, "--io int8 is for --precision int8: fp32 has no scales"),
+    "codes of pixels and classes": (
+        "onnx",
+        SEG,
+        {"precision": "int8", "io": "int8", "preprocess": True, "head": "argmax"},
+        "pixels in and a class map out are integers already",
+    ),
+    "codes of ends that may be float32": (
+        "tflite",
+        B0,
+        {"precision": "int8", "io": "int8", "min_sqnr_db": 40.0},
+        "--io int8 does not go with --min-sqnr",
+    ),
     "argmax of a classifier": ("onnx", B0, {"head": "argmax"}, "--head argmax is for segmentation"),
     "upsample of a classifier": ("onnx", B0, {"head": "upsample"}, "--head upsample is for segmentation"),
     "bilinear classifier": ("onnx", B0, {"upsample": "bilinear"}, "--upsample bilinear is for segmentation"),
@@ -100,6 +113,7 @@ NAMES = {
         {"precision": "int8", "calibration_method": "entropy"},
         "file",
     ),
+    "efficientvit_b0-r64x96-int8-io-int8": ("onnx", B0, {"precision": "int8", "io": "int8"}, "file"),
     "efficientvit_b0-r64x96-fp32-nchw": ("tflite", B0, {"layout": "nchw"}, "pretrained"),
     "efficientvit_seg_b0_cityscapes-r64x96-fp32-bilinear-upsample": (
         "onnx",
