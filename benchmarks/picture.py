@@ -43,6 +43,11 @@ def draw_picture(graph: Path, image: Path | None, output: Path) -> None:
             "the model again",
             Exit.ARTIFACT_UNREADABLE,
         )
+    if manifest.num_classes is None:
+        raise UserError(
+            f"{graph}: is for {manifest.task}, which has no classes to draw; 'evit-bench segment' draws what "
+            "an EfficientViT-SAM finds"
+        )
     pixels = load_photograph(image or _shipped(), *_size(manifest))  # (H, W, 3)
     scores = _run(graph, manifest, pixels)
     title = f"{manifest.name} in {graph.suffix[1:]}"
