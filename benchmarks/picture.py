@@ -33,7 +33,7 @@ def draw_picture(graph: Path, image: Path | None, output: Path) -> None:
         output: ends in .png.
 
     Raises:
-        UserError: no manifest, an unreadable image, an unwritable output.
+        UserError: no manifest, answers that are no classes, an unreadable image, an unwritable output.
         SetupError: a package of the extra `report` is missing.
     """
     manifest = read_manifest(graph)
@@ -45,8 +45,8 @@ def draw_picture(graph: Path, image: Path | None, output: Path) -> None:
         )
     if manifest.num_classes is None:
         raise UserError(
-            f"{graph}: is for {manifest.task}, which has no classes to draw; 'evit-bench segment' draws what "
-            "an EfficientViT-SAM finds"
+            f"{graph}: is a {manifest.task} model, whose answers are no classes: nothing to draw; what an "
+            "EfficientViT-SAM finds, 'evit-bench segment' draws"
         )
     pixels = load_photograph(image or _shipped(), *_size(manifest))  # (H, W, 3)
     scores = _run(graph, manifest, pixels)

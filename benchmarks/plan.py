@@ -7,9 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from evit_deploy.artifact import check_path
+from evit_deploy.artifact import check_path, data_path
 from evit_deploy.devices import Device
 from evit_deploy.devices.base import INSTRUCTION_TIME
+from evit_deploy.devices.local import LocalDevice
+from evit_deploy.errors import Exit, UserError
 from evit_deploy.runtimes.options import DEFAULTS, RuntimeOptions, options_for
 
 
@@ -66,7 +68,15 @@ def plan_from_dict(values: Mapping[str, Any]) -> Plan:
 
 
 def job_of(device: Device, path: Path, plan: Plan) -> dict[str, Any]:
-    """The job for one artifact, which is pushed; without its mode. The agent reads what its mode needs."""
+    """The job for one artifact, which is pushed; without its mode. The agent reads what its mode needs.
+
+    Raises:
+        UserError: an artifact of two files, and the device is not this machine.
+    """
+    if not isinstance(device, LocalDevice) and data_path(path).is_file():
+        raise UserError(
+            f"{path}: has its weights in a second file, which only --device local takes", Exit.DEVICE
+        )
     check = check_path(path)
     values = {name: value for name, value in plan.as_dict().items() if name not in _NOT_THE_AGENTS}
     values["options"] = options_for(path, plan.options)

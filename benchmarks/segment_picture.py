@@ -123,7 +123,8 @@ def _render(pixels: Pixels, prompts: tuple[Prompt, ...], found: list[Masks], tit
         ) from error
     figure = Figure(figsize=(4.5 * len(prompts) * pixels.shape[1] / pixels.shape[0], 5), layout="constrained")
     FigureCanvasAgg(figure)
-    for axes, prompt, masks in zip(figure.subplots(1, len(prompts), squeeze=False)[0], prompts, found):  # noqa: B905
+    row = figure.subplots(1, len(prompts), squeeze=False)[0]
+    for axes, prompt, masks in zip(row, prompts, found, strict=True):
         _panel(axes, pixels, prompt, masks)
     figure.suptitle(title, fontsize=10)
     buffer = io.BytesIO()
@@ -136,7 +137,7 @@ def _panel(axes: Any, pixels: Pixels, prompt: Prompt, masks: Masks) -> None:
     shown = pixels.astype(np.float64)
     shown[mask] = (1 - OPACITY) * shown[mask] + OPACITY * COLOUR
     axes.imshow(shown.astype(np.uint8))
-    for (x, y), label in zip(prompt.points, prompt.labels):  # noqa: B905 - 3.9
+    for (x, y), label in zip(prompt.points, prompt.labels, strict=True):
         axes.plot(x, y, "*", markersize=16, color="lime" if label else "red", markeredgecolor="white")
     if prompt.box is not None:
         x0, y0, x1, y1 = prompt.box

@@ -30,8 +30,8 @@ from evit_deploy.benchmarks.suite_table import Kind, Table, choice, number, stri
 from evit_deploy.benchmarks.toml_places import lines_of
 from evit_deploy.devices import resolve_all
 from evit_deploy.devices.base import COUNT, LATENCY
-from evit_deploy.devices.config import read_toml
 from evit_deploy.errors import Exit, UserError
+from evit_deploy.toml_files import read_toml
 
 # The metrics of `evit-bench gate` that need no device but an emulated one.
 DETERMINISTIC = (

@@ -1,6 +1,7 @@
 """An artifact: a graph file, its manifest, and the samples that prove it anywhere.
 
     NAME.onnx | NAME.tflite      the graph
+    NAME.onnx.data               of a graph of more than 2 GB, its weights
     NAME.tflite.json             the manifest: what it is, how it was made, how close it came
     NAME.tflite.check.npz        one input and the reference's output, so that a board without torch can check
 
@@ -86,6 +87,8 @@ class GraphFacts:
     delegate_partitions: int | None = None  # TFLite only: subgraphs that XNNPACK took
     delegated_ops: int | None = None
     total_ops: int | None = None
+    # ONNX of more than 2 GB: "sha256" and "size_bytes" of NAME.onnx.data; `size_bytes` above is of both.
+    data: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,9 @@ class Manifest:
 
     `formulations`: path of each module that can be written in several ways -> {"place", "formulation",
     "ground"}; `quantization`: of a graph that computes in integers, which operators, how, and on what images
-    ranges were taken ({"source", "sha256", "images"}). Both are empty in manifests of before there were such.
+    ranges were taken ({"source", "sha256", "images"}); `own`: the description of a model that is not a
+    published one, as `evit_deploy.models.own_config` reads it. They are empty in manifests of before there
+    were such.
     """
 
     name: str
@@ -115,6 +120,7 @@ class Manifest:
     parity: dict[str, Any]
     formulations: dict[str, dict[str, str]] = field(default_factory=dict)
     quantization: dict[str, Any] = field(default_factory=dict)
+    own: dict[str, Any] = field(default_factory=dict)
     schema: int = field(default=SCHEMA_VERSION)
 
     def essentials(self) -> dict[str, Any]:
@@ -123,13 +129,18 @@ class Manifest:
         return {k: v for k, v in self.as_dict().items() if k not in skipped}
 
     def as_dict(self) -> dict[str, Any]:
-        """Nested plain values, as they stand in the file."""
-        return asdict(self)
+        """Nested plain values, as they stand in the file; published models have no `own`."""
+        return {name: value for name, value in asdict(self).items() if name != "own" or value}
 
 
 def manifest_path(graph: Path) -> Path:
     """`b1.tflite` -> `b1.tflite.json`."""
     return graph.with_name(graph.name + ".json")
+
+
+def data_path(graph: Path) -> Path:
+    """`l9.onnx` -> `l9.onnx.data`."""
+    return graph.with_name(graph.name + ".data")
 
 
 def check_path(graph: Path) -> Path:
@@ -210,7 +221,7 @@ def manifest_from_dict(data: Mapping[str, Any]) -> Manifest:
     """
     if data["schema"] != SCHEMA_VERSION:
         raise ValueError(f"schema {data['schema']}")
-    later = ("formulations", "quantization")
+    later = ("formulations", "quantization", "own")
     values = {f.name: data[f.name] for f in fields(Manifest) if f.name not in later}
     values.update({name: data.get(name, {}) for name in later})
     values["inputs"] = tuple(_tensor_from_dict(t) for t in data["inputs"])

@@ -34,7 +34,7 @@ class Exit(IntEnum):
     MISSING_EXTRA = 26  # an optional package is not installed
     PROFILE = 27  # no such device profile, or one that cannot be read
     PAIRS = 28  # pairs of counts and latency that no profile can be fitted on
-    CONFIG = 29  # evit.toml, the user's own file or a suite: not TOML, or something in it is not understood
+    CONFIG = 29  # evit.toml, a suite, a model's description: not TOML, or something in it is not understood
     UNREACHABLE = 30  # a board that does not answer, or does not let us in
     CONNECTION_LOST = 31  # in mid-run
     BOARD = 32  # reached, but not fit: Python, machine, disk, wheels

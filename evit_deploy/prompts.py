@@ -35,7 +35,7 @@ def prompt_points(
         )
     if len(points) != len(labels):
         raise UserError(f"{len(points)} points have {len(labels)} labels, expected one each", Exit.PROMPT)
-    rows = [_point(point, label, size) for point, label in zip(points, labels)]  # noqa: B905 - 3.9
+    rows = [_point(point, label, size) for point, label in zip(points, labels, strict=True)]
     if box is not None:
         rows += _corners(box, size)
     else:

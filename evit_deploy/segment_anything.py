@@ -36,7 +36,7 @@ _NO_MASK = np.zeros((1, 1, 256, 256), np.float32)
 
 @dataclass(frozen=True)
 class Masks:
-    """What was found: of K masks, the best guess first where there is one, else as the model has them.
+    """What was found: K masks, in the model's order.
 
     `logits` are (K, H, W) in the image's size, `low_resolution` (K, 256, 256) what `predict` takes again as
     `mask_input`, `expected_iou` (K,) how well the model expects each mask to fit.

@@ -30,12 +30,19 @@ def check_file(options: ExportOptions, output: NDArray[Any]) -> bytes:
         output: what the reference makes of the sample "noise".
     """
     codes = noise_codes(options)
+    if options.preprocess:
+        return check_content(codes.view(np.uint8), 0.0, output)
+    return check_content(codes, NOISE_STEP, output)
+
+
+def check_content(codes: NDArray[Any], scale: float, output: NDArray[Any]) -> bytes:
+    """The content for an input of `codes * scale`, or of the codes themselves where `scale` is 0."""
     stride = stride_for(output.size)
     buffer = io.BytesIO()
     np.savez_compressed(
         buffer,
-        image=codes.view(np.uint8) if options.preprocess else codes,
-        image_scale=np.float32(0.0 if options.preprocess else NOISE_STEP),
+        image=codes,
+        image_scale=np.float32(scale),
         output=output.ravel()[::stride].astype(np.float32),
         output_stride=np.int64(stride),
     )

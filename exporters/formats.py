@@ -9,8 +9,9 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from evit_deploy.artifact import EMBEDDED_KEY, Manifest, to_json
+from evit_deploy.artifact import EMBEDDED_KEY, FORMAT_SUFFIXES, Manifest, to_json
 from evit_deploy.exporters import tflite_metadata
+from evit_deploy.exporters.external_data import Content, content_of
 from evit_deploy.exporters.options import ExportOptions
 from evit_deploy.exporters.to_onnx import onnx_from_torch
 from evit_deploy.exporters.to_tflite import tflite_from_torch
@@ -31,17 +32,16 @@ class Counted:
 class Format:
     """`convert(module, example, options, output_name, manifest)` gives the file's content."""
 
-    convert: Callable[[nn.Module, Tensor, ExportOptions, str, Manifest], bytes]
+    convert: Callable[[nn.Module, Tensor, ExportOptions, str, Manifest], Content]
     count: Callable[[Path], Counted]
 
 
 def _convert_onnx(
     module: nn.Module, example: Tensor, options: ExportOptions, output_name: str, manifest: Manifest
-) -> bytes:
+) -> Content:
     model = onnx_from_torch(module, example, output_name=output_name, dynamic_batch=options.dynamic_batch)
     model.metadata_props.add(key=EMBEDDED_KEY, value=to_json(manifest.essentials()).decode())
-    content: bytes = model.SerializeToString(deterministic=True)
-    return content
+    return content_of(model, manifest.name + FORMAT_SUFFIXES["onnx"])
 
 
 def _convert_tflite(

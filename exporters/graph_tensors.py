@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,18 @@ def onnx_tensors(graph: Path, image: Array) -> dict[str, Array]:
     import onnx
 
     ort = load_onnxruntime()
-    model = onnx.load(os.fspath(graph))
+    model = onnx.load(os.fspath(graph), load_external_data=False)
     declared = {output.name for output in model.graph.output}
     names = [name for node in model.graph.node for name in node.output if name and name not in declared]
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 3
-    session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    # Beside the graph: that is where weights in a second file are looked for.
+    with tempfile.NamedTemporaryFile(dir=graph.parent, prefix=".tensors-", suffix=".onnx") as file:
+        file.write(model.SerializeToString())
+        file.flush()
+        session = ort.InferenceSession(file.name, options, providers=["CPUExecutionProvider"])
     wanted = [output.name for output in session.get_outputs()]
     values = session.run(wanted, {session.get_inputs()[0].name: image})
     return dict(zip(wanted, values, strict=True))

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from evit_deploy.errors import Exit, UserError
+from evit_deploy.exporters.precision.range_methods import RangeMethod
 from evit_deploy.models.zoo import IMAGE_EMBEDDING, SEGMENTATION, ModelSpec, check_resolution
 
 # Precision -> the formats that can be had in it; what each is: `precision/schemes.py`.
@@ -15,11 +16,14 @@ PRECISIONS: Mapping[str, tuple[str, ...]] = {
     "fp16-weights": ("onnx", "tflite"),
     "fp16": ("tflite",),
     "int8": ("onnx", "tflite"),
+    "int8-dynamic": ("onnx", "tflite"),
+    "int8-weights": ("onnx", "tflite"),
 }
 HEADS = ("logits", "upsample", "argmax")
 LAYOUTS = ("nchw", "nhwc")
 DEFAULT_TARGET = "cortex-a76"
 NO_TARGET = "x86-64"  # its runtimes have kernels for the reference's own formulation
+DEFAULT_PERCENTILE = 99.99
 DEFAULT_LAYOUT = {"onnx": "nchw", "tflite": "nhwc"}
 
 
@@ -40,6 +44,8 @@ class ExportOptions:
         upsample: "bicubic" as published, or "bilinear", which is another network.
         target: the core whose costs decide how the graph is formulated; it computes the same on any.
         attention: "linear" as published, or "softmax", which is another network, for comparison.
+        calibration_method: int8 only; how ranges are taken of the images, see `precision/range_methods.py`.
+        percentile: of the method of that name; the share of values, in percent, that a range covers.
         min_sqnr_db: int8 TFLite only; as few blocks are left in float32 as bring the output's SQNR against
             the float32 graph's here. `None` leaves none.
     """
@@ -56,6 +62,8 @@ class ExportOptions:
     target: str = DEFAULT_TARGET
     attention: str = "linear"
     min_sqnr_db: float | None = None
+    calibration_method: str = "minmax"
+    percentile: float | None = None
 
     def settled(self, spec: ModelSpec) -> ExportOptions:
         """The same with every default filled in, checked against what the model and the format can do.
@@ -77,6 +85,7 @@ class ExportOptions:
                 Exit.USAGE,
             )
         self._check_min_sqnr()
+        self._check_calibration_method()
         if self.dynamic_batch and self.format != "onnx":
             raise UserError(
                 "--dynamic-batch works for --format onnx only: XNNPACK needs static shapes", Exit.USAGE
@@ -104,7 +113,10 @@ class ExportOptions:
         if self.preprocess and self.layout == "nchw":
             raise UserError("--preprocess takes pixels as they lie in memory: drop --layout nchw", Exit.USAGE)
         layout = "nhwc" if self.preprocess else self.layout or DEFAULT_LAYOUT[self.format]
-        return replace(self, layout=layout)
+        percentile = self.percentile
+        if self.calibration_method == "percentile" and percentile is None:
+            percentile = DEFAULT_PERCENTILE
+        return replace(self, layout=layout, percentile=percentile)
 
     def _check_min_sqnr(self) -> None:
         least = self.min_sqnr_db
@@ -121,6 +133,31 @@ class ExportOptions:
         if not (math.isfinite(least) and least > 0):
             raise UserError(f"--min-sqnr {least:g}: expected decibels above 0, such as 40", Exit.USAGE)
 
+    def _check_calibration_method(self) -> None:
+        method, share = self.calibration_method, self.percentile
+        if method != "minmax" and self.precision != "int8":
+            raise UserError(
+                f"--calibration-method {method} is for --precision int8: {self.precision} takes no ranges of "
+                "activations",
+                Exit.USAGE,
+            )
+        if share is None:
+            return
+        if method != "percentile":
+            raise UserError(
+                f"--percentile {share:g} is of --calibration-method percentile; name that, too",
+                Exit.USAGE,
+            )
+        if not 50 < share <= 100:
+            raise UserError(
+                f"--percentile {share:g}: expected a share above 50 and up to 100, such as 99.99", Exit.USAGE
+            )
+
+    @property
+    def range_method(self) -> RangeMethod:
+        """How ranges are taken of calibration images."""
+        return RangeMethod(self.calibration_method, self.percentile)
+
     @property
     def input_layout(self) -> str:
         """Axes of the input `image`."""
@@ -135,6 +172,9 @@ def artifact_name(spec: ModelSpec, options: ExportOptions, *, weights_source: st
     height, width = options.resolution
     size = f"r{height}" if height == width else f"r{height}x{width}"
     parts = [spec.name.replace("-", "_"), size, options.precision]
+    if options.calibration_method != "minmax":
+        share = "" if options.percentile is None else f"{options.percentile:g}"
+        parts.append(options.calibration_method + share)
     if options.min_sqnr_db is not None:
         parts.append(f"sqnr{options.min_sqnr_db:g}")
     if options.upsample != "bicubic":

@@ -7,14 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evit_deploy.artifact import Manifest, TensorSpec, manifest_path, read_manifest
+from evit_deploy.artifact import Manifest, TensorSpec, data_path, manifest_path, read_manifest, sha256_of
 from evit_deploy.errors import Exit, UserError
-from evit_deploy.exporters.export import ExportJob, class_axis, reference_of, reference_values, wrong_with
+from evit_deploy.exporters.custom import CUSTOM
+from evit_deploy.exporters.job import ExportJob
+from evit_deploy.exporters.judge import class_axis, wrong_with
 from evit_deploy.exporters.options import ExportOptions
 from evit_deploy.exporters.precision.schemes import SCHEMES
+from evit_deploy.exporters.reference import reference_of, reference_values
 from evit_deploy.exporters.verify import ParityReport, verify_graph
+from evit_deploy.models.own_models import recorded_model
 from evit_deploy.models.weights import LoadedWeights, resolve_weights
-from evit_deploy.models.zoo import find_model
+from evit_deploy.models.zoo import ModelSpec
 from evit_deploy.runtimes import TensorInfo, open_runner
 
 
@@ -52,6 +56,7 @@ def verify_artifact(
             "export the model again",
             Exit.ARTIFACT_UNREADABLE,
         )
+    _check_data(path, manifest)
     if ends != (_ends(manifest.inputs), _ends(manifest.outputs)):
         raise UserError(
             f"{path}: has other inputs or outputs than its manifest says ({ends}), so the manifest is of "
@@ -74,12 +79,27 @@ def verify_artifact(
     return Outcome(path, report, wrong_with(job, path, module, reference, report, manifest))
 
 
+def _check_data(path: Path, manifest: Manifest) -> None:
+    data = manifest.graph.data
+    if data is not None and sha256_of(data_path(path)) != data["sha256"]:
+        raise UserError(
+            f"{data_path(path)}: is not what was exported with {path.name}; copy both files, or export again",
+            Exit.ARTIFACT_UNREADABLE,
+        )
+
+
 def _ends(tensors: tuple[TensorSpec | TensorInfo, ...]) -> list[tuple[str, tuple[int, ...], str]]:
     return [(tensor.name, tensor.shape, tensor.dtype) for tensor in tensors]
 
 
 def _job_of(manifest: Manifest, path: Path, weights: str | None) -> ExportJob:
-    spec = find_model(manifest.model)
+    if manifest.task == CUSTOM:
+        raise UserError(
+            f"{path}: was made of a PyTorch module that this program does not know: verify it by calling "
+            "export_module again",
+            Exit.USAGE,
+        )
+    spec = recorded_model(manifest.model, manifest.own, manifest_path(path))
     chosen: dict[str, Any] = dict(manifest.options)
     try:
         height, width = chosen.pop("resolution")
@@ -96,10 +116,10 @@ def _job_of(manifest: Manifest, path: Path, weights: str | None) -> ExportJob:
             "again",
             Exit.ARTIFACT_UNREADABLE,
         ) from error
-    return ExportJob(spec, options, _weights_of(manifest, weights), path.parent)
+    return ExportJob(spec, options, _weights_of(manifest, spec, weights), path.parent)
 
 
-def _weights_of(manifest: Manifest, given: str | None) -> LoadedWeights:
+def _weights_of(manifest: Manifest, spec: ModelSpec, given: str | None) -> LoadedWeights:
     made_from = manifest.weights
     if given is None and made_from.source == "file":
         raise UserError(
@@ -108,7 +128,7 @@ def _weights_of(manifest: Manifest, given: str | None) -> LoadedWeights:
         )
     resolution = manifest.options["resolution"]
     loaded = resolve_weights(
-        find_model(manifest.model),
+        spec,
         made_from.source if given is None else Path(given),
         seed=made_from.seed or 0,
         resolution=(resolution[0], resolution[1]),

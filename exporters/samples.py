@@ -52,10 +52,14 @@ def check_inputs(options: ExportOptions) -> dict[str, Tensor]:
 
 def noise_codes(options: ExportOptions) -> NDArray[np.int8]:
     """Standard normal noise in units of `NOISE_STEP`, in the layout of the graph's input."""
-    height, width = options.resolution
-    values = np.random.default_rng(0).standard_normal((1, 3, height, width)) / NOISE_STEP
-    codes = np.clip(np.rint(values), -127, 127).astype(np.int8)  # (1, 3, H, W)
+    codes = noise_codes_of((1, 3, *options.resolution))
     return np.ascontiguousarray(codes if options.input_layout == "NCHW" else codes.transpose(0, 2, 3, 1))
+
+
+def noise_codes_of(shape: tuple[int, ...]) -> NDArray[np.int8]:
+    """The same in any shape."""
+    values = np.random.default_rng(0).standard_normal(shape) / NOISE_STEP
+    return np.clip(np.rint(values), -127, 127).astype(np.int8)
 
 
 def photograph(path: Path, options: ExportOptions) -> Tensor:

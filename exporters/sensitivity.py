@@ -12,10 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from evit_deploy.exporters.export import ExportJob, Step, converted, reference_of, reference_values
+from evit_deploy.exporters.convert import converted
+from evit_deploy.exporters.job import ExportJob, Step
 from evit_deploy.exporters.precision.mixed_graph import MixedGraph
 from evit_deploy.exporters.precision.mixed_search import measure_alone, ranked
 from evit_deploy.exporters.precision.quantization import mixed_graph
+from evit_deploy.exporters.reference import reference_of, reference_values
 from evit_deploy.exporters.staging import staging_folder
 from evit_deploy.exporters.tools import tool_versions
 from evit_deploy.parity import SQNR_EXACT_DB
@@ -134,6 +136,7 @@ def sensitivity_record(
         "resolution": list(job.options.resolution),
         "weights": {"source": weights.source, "sha256": weights.sha256, "seed": weights.seed},
         "calibration": job.calibration.as_dict(),
+        "ranges": str(job.options.range_method),
         "images": graph.split.as_dict(),
         "blocks": [block.as_dict() for block in found.blocks],
         "points": [point.as_dict() for point in found.points],

@@ -18,7 +18,9 @@ from pathlib import Path
 import torch
 
 from evit_deploy.errors import EvitError
-from evit_deploy.exporters.export import Exported, ExportJob, export, shared_values
+from evit_deploy.exporters.export import Exported, export
+from evit_deploy.exporters.job import ExportJob
+from evit_deploy.exporters.reference import shared_values
 from evit_deploy.exporters.shared_reference import in_layout, save_outputs, shared_options
 from evit_deploy.exporters.staging import staging_folder
 from evit_deploy.exporters.verify import Reference, usable_cores
@@ -85,7 +87,7 @@ class References:
 
 def reference_key(job: ExportJob) -> object:
     """Equal for jobs whose references compute the same."""
-    return job.spec.name, shared_options(job.options), job.weights.provenance, job.weights.num_classes
+    return job.spec, shared_options(job.options), job.weights.provenance, job.weights.num_classes
 
 
 def processes_for(jobs: Sequence[ExportJob]) -> int:

@@ -1,11 +1,14 @@
 """ONNX from a rewritten PyTorch module.
 
-    torch.export -> torch's ONNX exporter -> names by module path -> onnxsim -> onnx.checker
+    torch.export -> torch's ONNX exporter -> constants folded -> names by module path -> onnxsim -> checker
 
 Of torch's two exporters the one built on torch.export is used. On our rewritten graphs both give the same
 operators (B1 at 224: 74 Conv, 32 HardSwish, 21 MatMul, ...) and the same parity; the TorchScript one is
 faster (1.6 s against 4) but is deprecated. The newer one is known to drop the published attention's
 `+ 1e-15`, which makes NaN; the rewritten attention has no such term to drop, and `verify` looks for NaN.
+
+The exporter's own optimiser stays off. It tries each of its rules on each node, a third of an export's time,
+and on our graphs finds what `fold_constants` and onnxsim find in a fiftieth of that: a test compares them.
 """
 
 from __future__ import annotations
@@ -16,12 +19,17 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from evit_deploy.exporters.onnx_simplify import simplified
 from evit_deploy.exporters.quiet import conversion
 
 if TYPE_CHECKING:
     import onnx
+    import onnx_ir
 
 OPSET = 18  # the oldest that torch's exporter writes natively; HardSwish is one operator from 14 on
+# GELU is one operator from 20 on: in ONNX Runtime 12 instructions a value on a Cortex-A76, where the eight
+# operators that it is before then take 26 (docs/formulations.md).
+GELU_OPSET = 20
 _SCOPES = "pkg.torch.onnx.name_scopes"
 
 
@@ -39,16 +47,10 @@ def onnx_from_torch(
     Raises:
         EvitError: the exporter failed, with the end of what it said.
     """
-    import onnx
-    import onnxsim
-
     with conversion("ONNX"):
         exported = _exported(module, example, output_name, dynamic_batch)
         name_by_module_path(exported)  # onnxsim keeps names, and loses the notes that they are made of
-        model: onnx.ModelProto = onnxsim.simplify(exported)[0]
-    del model.metadata_props[:]  # what onnxsim notes of itself
-    onnx.checker.check_model(model, full_check=True)
-    return model
+        return simplified(exported)
 
 
 def _exported(module: nn.Module, example: Tensor, output_name: str, dynamic_batch: bool) -> onnx.ModelProto:
@@ -58,16 +60,39 @@ def _exported(module: nn.Module, example: Tensor, output_name: str, dynamic_batc
         module,
         (inputs,),
         dynamo=True,
-        opset_version=OPSET,
+        opset_version=opset_for(module),
         input_names=["image"],
         output_names=[output_name],
         dynamic_shapes=({0: torch.export.Dim("batch", min=1)},) if dynamic_batch else None,
+        optimize=False,
         verbose=False,
     )
     if program is None:  # only where a file was to be written
         raise RuntimeError("the exporter returned no program")
+    fold_constants(program.model)
     proto: onnx.ModelProto = program.model_proto
     return proto
+
+
+def opset_for(module: nn.Module) -> int:
+    """The oldest that has an operator for each of the module's activations."""
+    return GELU_OPSET if any(isinstance(part, nn.GELU) for part in module.modules()) else OPSET
+
+
+def fold_constants(model: onnx_ir.Model) -> None:
+    """Compute in `model` what depends on no input, and keep what is then still used, each value once."""
+    from onnx_ir.passes import Sequential, common
+    from onnxscript import optimizer
+
+    optimizer.fold_constants(model)
+    Sequential(
+        common.RemoveUnusedNodesPass(),
+        common.RemoveUnusedFunctionsPass(),  # type: ignore[no-untyped-call]
+        common.RemoveUnusedOpsetsPass(),
+        common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
+        common.DeduplicateInitializersPass(),
+        common.CommonSubexpressionEliminationPass(),
+    )(model)
 
 
 def name_by_module_path(model: onnx.ModelProto) -> None:

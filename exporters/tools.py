@@ -12,7 +12,8 @@ _PACKAGES = {
 }
 
 
-_PRECISION_PACKAGES = {("int8", "tflite"): ("ai-edge-quantizer",)}
+_QUANTIZED = ("int8", "int8-dynamic", "int8-weights")
+_PRECISION_PACKAGES = {(precision, "tflite"): ("ai-edge-quantizer",) for precision in _QUANTIZED}
 
 
 def tool_versions(format_name: str, precision: str = "fp32") -> dict[str, str]:

@@ -22,7 +22,8 @@ from pathlib import Path
 import torch
 
 from evit_deploy.errors import EvitError, Exit
-from evit_deploy.exporters.export import Exported, ExportJob, export
+from evit_deploy.exporters.export import Exported, export
+from evit_deploy.exporters.job import ExportJob
 from evit_deploy.exporters.quiet import captured_output
 from evit_deploy.exporters.shared_reference import in_layout, load_outputs
 from evit_deploy.exporters.verify import Reference

@@ -21,7 +21,7 @@ from evit_deploy.models.state_dicts import fitted_state_dict
 from evit_deploy.models.timm_names import from_timm_names, has_timm_names, to_timm_names
 from evit_deploy.models.zoo import ModelSpec
 
-__all__ = ["CONTAINERS", "from_timm_names", "load_checkpoint", "to_timm_names"]
+__all__ = ["CONTAINERS", "from_timm_names", "load_checkpoint", "read_tensors", "to_timm_names"]
 
 # Where a training program keeps the model, in order of preference: the trained weights, as the published
 # models' own loader takes them, before their moving average.
@@ -37,11 +37,17 @@ def load_checkpoint(path: str | Path, spec: ModelSpec) -> dict[str, Tensor]:
     Raises:
         UserError: unreadable, unsafe, or of another model; see the exit codes CHECKPOINT_*.
     """
-    path = Path(path)
+    return fitted_state_dict(read_tensors(Path(path)), spec, source=f"checkpoint '{path}'")
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a file, whatever model they are of, under the published names where it can tell.
+
+    Raises:
+        UserError: unreadable, unsafe, or without a state dict.
+    """
     tensors = encoder_of(checkpoint_tensors(path))
-    if has_timm_names(tensors):
-        tensors = from_timm_names(tensors)
-    return fitted_state_dict(tensors, spec, source=f"checkpoint '{path}'")
+    return from_timm_names(tensors) if has_timm_names(tensors) else tensors
 
 
 def checkpoint_tensors(path: Path) -> dict[str, Tensor]:

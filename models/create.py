@@ -10,13 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from evit_deploy.errors import Exit, UserError
+from evit_deploy.models.own_models import model_named
 from evit_deploy.models.state_dicts import fitted_state_dict
 from evit_deploy.models.weights import RANDOM, resolve_weights
-from evit_deploy.models.zoo import ModelSpec, build_model, find_model, num_classes_of
+from evit_deploy.models.zoo import ModelSpec, build_model, num_classes_of
 
 
 def create_model(
-    name: str,
+    name: str | ModelSpec,
     *,
     weights: str | Path | Mapping[str, Tensor] | None = None,
     num_classes: int | None = None,
@@ -24,7 +25,8 @@ def create_model(
     """The reference model in eval mode, float32, on the CPU, without gradients.
 
     Args:
-        name: a published name or its short form, `efficientvit-b1` or `b1`.
+        name: a published name or its short form, `efficientvit-b1` or `b1`; the path of a file that
+            describes a model of one's own (NAME.toml); or a `ModelSpec`.
         weights: a checkpoint's path, "pretrained", "random", "auto" (warns where it falls back to random
             weights), or a state dict; `None` for random weights, seed 0.
         num_classes: of the last layer; `None` for the weights' own count.
@@ -36,7 +38,7 @@ def create_model(
         UserError: unknown name, or weights that do not fit.
         SetupError: "pretrained" weights that cannot be had.
     """
-    spec = find_model(name)
+    spec = name if isinstance(name, ModelSpec) else model_named(name)
     state_dict = _state_dict(spec, weights, num_classes)
     with torch.device("meta"):  # no time spent on initial weights that are overwritten below
         model = build_model(spec, num_classes=num_classes_of(state_dict, spec))

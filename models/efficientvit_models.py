@@ -70,7 +70,8 @@ class EfficientViTArchitecture:
         )
 
 
-def _large(widths: tuple[int, ...], depths: tuple[int, ...]) -> LargeBackboneConfig:
+def large_backbone(widths: tuple[int, ...], depths: tuple[int, ...]) -> LargeBackboneConfig:
+    """The published L models' kinds of blocks, with these sizes."""
     return LargeBackboneConfig(
         widths,
         depths,
@@ -85,9 +86,9 @@ BACKBONES: Mapping[str, BackboneConfig | LargeBackboneConfig] = {
     "b1": BackboneConfig(widths=(16, 32, 64, 128, 256), depths=(1, 2, 3, 3, 4), dim=16),
     "b2": BackboneConfig(widths=(24, 48, 96, 192, 384), depths=(1, 3, 4, 4, 6), dim=32),
     "b3": BackboneConfig(widths=(32, 64, 128, 256, 512), depths=(1, 4, 6, 6, 9), dim=32),
-    "l1": _large(widths=(32, 64, 128, 256, 512), depths=(1, 1, 1, 6, 6)),
-    "l2": _large(widths=(32, 64, 128, 256, 512), depths=(1, 2, 2, 8, 8)),
-    "l3": _large(widths=(64, 128, 256, 512, 1024), depths=(1, 2, 2, 8, 8)),
+    "l1": large_backbone(widths=(32, 64, 128, 256, 512), depths=(1, 1, 1, 6, 6)),
+    "l2": large_backbone(widths=(32, 64, 128, 256, 512), depths=(1, 2, 2, 8, 8)),
+    "l3": large_backbone(widths=(64, 128, 256, 512, 1024), depths=(1, 2, 2, 8, 8)),
 }
 
 

@@ -45,8 +45,10 @@ def hub_file_of(spec: ModelSpec, resolution: tuple[int, int] | None = None) -> H
         SetupError: there is none of this model on the hub.
     """
     if not spec.hub_files:
+        page = spec.weights_page
+        where = f"; the authors' are at {page}, to be downloaded by hand" if page else ""
         raise SetupError(
-            f"there are no published weights of {spec.name} on the hub", Exit.WEIGHTS_UNAVAILABLE
+            f"there are no published weights of {spec.name} on the hub{where}", Exit.WEIGHTS_UNAVAILABLE
         )
     name = spec.hub_files.get(resolution or spec.resolution, spec.hub_files[spec.resolution])
     return HubFile(spec.hub_repository, name)

@@ -16,9 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+LAYER_SCALE, LAYER_SCALE_SPREAD = 0.2, 0.05  # of EdgeNeXt's residual branches
+TEMPERATURE_SPREAD = 0.1  # around 1, of EdgeNeXt's attention
 GAIN = 1.6  # keeps the variance through a Hardswish
 BRANCH_GAIN = 0.4  # of the layers that end a residual branch or feed the attention's products
-BRANCH_LAYERS = ("point_conv", "proj.conv", "conv2", "aggreg")
+BRANCH_LAYERS = ("point_conv", "proj.conv", ".conv2.", "aggreg")
 
 
 def random_state_dict(like: Mapping[str, Tensor], *, seed: int = 0) -> dict[str, Tensor]:
@@ -35,6 +37,10 @@ def _random_tensor(key: str, shape: tuple[int, ...], seed: int) -> Tensor:
     )
     if key.endswith("running_var"):
         values = generator.uniform(0.75, 1.25, shape)
+    elif "gamma" in key:
+        values = LAYER_SCALE + LAYER_SCALE_SPREAD * generator.standard_normal(shape)
+    elif "temperature" in key:
+        values = 1 + TEMPERATURE_SPREAD * generator.standard_normal(shape)
     elif len(shape) >= 2:
         gain = BRANCH_GAIN if any(part in key for part in BRANCH_LAYERS) else GAIN
         values = gain * generator.standard_normal(shape) / math.sqrt(math.prod(shape[1:]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from torch import nn
 
@@ -40,7 +40,7 @@ class Architecture(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """One published model.
+    """One model, published but where `config` says otherwise.
 
     `resolution` is (height, width) of the published evaluation; `macs` are counted there. `hub_files` maps
     the resolutions that have a checkpoint of their own to its file in `hub_repository`; it is empty where the
@@ -58,6 +58,8 @@ class ModelSpec:
     accuracy: float | None  # top-1 or mIoU, percent; `None` where nothing is published
     hub_repository: str
     hub_files: Mapping[tuple[int, int], str]
+    config: Mapping[str, Any] | None = None  # of a model that a user described: see `own_config.py`
+    weights_page: str = ""  # where the authors have their checkpoints, where that is not the hub
 
     @property
     def task(self) -> str:

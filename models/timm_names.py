@@ -15,7 +15,8 @@ The tensors are the same. timm's models differ in one constant that no checkpoin
 attention's denominator, where the published models have 1e-15, and for the L models 1e-5 in the norm behind
 the head's convolution, where the published ones have 1e-7; ours are the published ones.
 
-timm has the classification models only. Source: timm's `models/efficientvit_mit.py`.
+timm has the classification models only. Source: timm's `models/efficientvit_mit.py`. EdgeNeXt's names are in
+`edgenext_timm_names.py`.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from evit_deploy.errors import Exit, UserError
+from evit_deploy.models import edgenext_timm_names
+from evit_deploy.models.edgenext import EdgeNeXtArchitecture
+from evit_deploy.models.efficientvit_models import EfficientViTArchitecture
 from evit_deploy.models.zoo import CLASSIFICATION, ModelSpec
 
 STEM, LARGE_STEM, TIMM_STEM = "backbone.input_stem.op_list.", "backbone.stages.0.op_list.", "stem."
@@ -41,23 +45,36 @@ HEAD = (
 
 def has_timm_names(state_dict: Mapping[str, Tensor]) -> bool:
     """Whether the names are timm's."""
-    return any(key.startswith(f"{TIMM_STEM}in_conv.") for key in state_dict)
+    return edgenext_timm_names.has_timm_names(state_dict) or any(
+        key.startswith(f"{TIMM_STEM}in_conv.") for key in state_dict
+    )
 
 
 def to_timm_names(state_dict: Mapping[str, Tensor], spec: ModelSpec) -> dict[str, Tensor]:
     """The same tensors under timm's names.
 
     Raises:
-        UserError: timm has no such model (segmentation).
+        UserError: timm has no such model (segmentation, BatchNorm in EdgeNeXt), or we do not know its names.
     """
-    if spec.task != CLASSIFICATION:
-        raise UserError(f"timm has no {spec.name}: it has the classification models only", Exit.USAGE)
+    if isinstance(spec.architecture, EdgeNeXtArchitecture):
+        if spec.architecture.batch_norm:
+            message = f"timm has no {spec.name}: it has the EdgeNeXt models with LayerNorm only"
+            raise UserError(message, Exit.USAGE)
+        return edgenext_timm_names.to_timm_names(state_dict)
+    if spec.task != CLASSIFICATION or not isinstance(spec.architecture, EfficientViTArchitecture):
+        raise UserError(
+            f"timm has no {spec.name} under names that are known here: of EfficientViT it has the "
+            "classification models only",
+            Exit.USAGE,
+        )
     large = any(key.startswith(f"{LARGE_STEM}0.conv.") for key in state_dict)
     return {_to_timm(key, large): value for key, value in state_dict.items()}
 
 
 def from_timm_names(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The same tensors under the published names; names that are not timm's stay."""
+    if edgenext_timm_names.has_timm_names(state_dict):
+        return edgenext_timm_names.from_timm_names(state_dict)
     large = any(key.startswith(LARGE_ONLY) for key in state_dict)
     return {_from_timm(key, large): value for key, value in state_dict.items()}
 

@@ -1,6 +1,6 @@
 """Every model that we know, and the functions that find and build one.
 
-The tables are beside the families' code: `efficientvit_models.py`, `sam_models.py`.
+The tables are beside the families' code: `efficientvit_models.py`, `sam_models.py`, `edgenext_models.py`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from evit_deploy.errors import Exit, UserError
+from evit_deploy.models.edgenext_models import EDGENEXT_MODELS
 from evit_deploy.models.efficientvit_models import EFFICIENTVIT_MODELS
 from evit_deploy.models.sam_models import SAM_MODELS
 from evit_deploy.models.spec import (
@@ -36,7 +37,7 @@ __all__ = [
     "num_classes_of",
 ]
 
-MODELS: tuple[ModelSpec, ...] = (*EFFICIENTVIT_MODELS, *SAM_MODELS)
+MODELS: tuple[ModelSpec, ...] = (*EFFICIENTVIT_MODELS, *SAM_MODELS, *EDGENEXT_MODELS)
 
 
 def find_model(name: str) -> ModelSpec:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from evit_deploy.exporters.export import ExportJob
+from evit_deploy.exporters.job import ExportJob
 from evit_deploy.exporters.precision.int8_blocks import Blocks
 from evit_deploy.exporters.precision.mixed_graph import MixedGraph, split_images
 from evit_deploy.exporters.precision.quantization import calibration_inputs

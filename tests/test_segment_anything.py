@@ -19,7 +19,8 @@ from torch.nn import functional
 from evit_deploy.artifact import manifest_path, read_manifest, to_json
 from evit_deploy.benchmarks.segment_picture import draw_masks, read_pixels, two_prompts
 from evit_deploy.errors import Exit, UserError
-from evit_deploy.exporters.export import ExportJob, export
+from evit_deploy.exporters.export import export
+from evit_deploy.exporters.job import ExportJob
 from evit_deploy.exporters.mask_decoder.export import DecoderJob, export_decoder, reference_decoder
 from evit_deploy.exporters.mask_decoder.options import DecoderOptions
 from evit_deploy.exporters.options import ExportOptions

@@ -56,16 +56,16 @@ def input_size(path: Path, manifest: Manifest) -> tuple[int, int]:
     """(height, width) of an artifact's one input.
 
     Raises:
-        UserError: it has several, or its size is open.
+        UserError: it has several, it is no image, or its size is open.
     """
     if len(manifest.inputs) == 1 and len(manifest.outputs) == 1:
         image = manifest.inputs[0]
-        height, width = (image.shape[image.layout.index(axis)] for axis in "HW")
-        if min(height, width) > 0:
-            return height, width
+        sides = [image.shape[image.layout.index(axis)] for axis in "HW" if axis in image.layout]
+        if len(sides) == 2 and min(sides) > 0:
+            return sides[0], sides[1]
     raise UserError(
-        f"{path}: cannot be evaluated: expected one input of a fixed size and one output; export "
-        "the model again",
+        f"{path}: cannot be evaluated: expected one input of a fixed size, an image, and one output; "
+        "export the model again",
         Exit.ARTIFACT_UNREADABLE,
     )
 

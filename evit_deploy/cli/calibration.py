@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
 
 from evit_deploy.cli.common import Reporter
 from evit_deploy.errors import Exit, UserError
 
 if TYPE_CHECKING:
     from evit_deploy.exporters.precision.calibration import Calibration
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def method_options(command: Command) -> Command:
+    """`--calibration-method` and `--percentile`, as `calibration_method` and `percentile`."""
+    share = click.option(
+        "--percentile",
+        type=float,
+        metavar="PERCENT",
+        help="Of values that --calibration-method percentile covers; 99.99 where not given.",
+    )
+    method = click.option(
+        "--calibration-method",
+        type=click.Choice(["minmax", "percentile", "entropy"]),
+        default="minmax",
+        show_default=True,
+        help="int8: what ranges cover of the values seen on the images.",
+    )
+    return method(share(command))
 
 
 def formats_of(precision: str, *, mixed: bool) -> tuple[str, ...]:

@@ -43,7 +43,7 @@ _WORST = 10
 @click.option("--layout", type=click.Choice(LAYOUTS), help="Where not given, seen from the structure.")
 @click.option("--split", metavar="NAME", help="Default: val; ade20k: validation.")
 @click.option("--classes", type=click.Path(), metavar="FILE", help="The classes' names in order, one a line.")
-@click.option("-m", "--model", metavar="NAME", help="Also (or only) this reference model, in PyTorch.")
+@click.option("-m", "--model", metavar="NAME|FILE", help="Also (or only) this reference model, in PyTorch.")
 @click.option(
     "-w",
     "--weights",

@@ -6,6 +6,7 @@ Everything heavy (torch, the converters) is imported inside the commands: `--hel
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,15 +15,18 @@ import click
 
 import evit_deploy
 from evit_deploy.artifact import DEFAULT_FOLDER, FORMAT_SUFFIXES
-from evit_deploy.cli.calibration import calibration_of, formats_of, warn_of_the_default
+from evit_deploy.cli.calibration import calibration_of, formats_of, method_options, warn_of_the_default
 from evit_deploy.cli.common import DefaultGroup, Reporter, reporter_of, run_command, verbosity_options
+from evit_deploy.cli.convert_weights import convert_weights
 from evit_deploy.cli.export_decoder import decoder
 from evit_deploy.cli.resolution import parse_resolution, resolution_option
 from evit_deploy.cli.sensitivity import sensitivity
 from evit_deploy.errors import Exit, ParityError, SetupError, UserError
 
 if TYPE_CHECKING:
-    from evit_deploy.exporters.export import Exported, ExportJob
+    from evit_deploy.exporters.export import Exported
+    from evit_deploy.exporters.job import ExportJob
+    from evit_deploy.models.zoo import ModelSpec
 
 DEFAULT_MODEL = "efficientvit-b1"
 
@@ -41,6 +45,7 @@ def cli() -> None:
       evit-export verify artifacts/efficientvit_b1-r224-fp32-random.onnx
       evit-export decoder sam-l0                    its mask decoder, beside the encoder
       evit-export sensitivity b0 -r 96 --calibration images/
+      evit-export convert-weights timm_b1.safetensors --to published -o b1.pt
       evit-export list
     """
 
@@ -78,10 +83,10 @@ keep_samples_option = click.option(
 @click.option(
     "-p",
     "--precision",
-    type=click.Choice(["fp32", "fp16-weights", "fp16", "int8"]),
+    type=click.Choice(["fp32", "fp16-weights", "fp16", "int8", "int8-dynamic", "int8-weights"]),
     default="fp32",
     show_default=True,
-    help="fp16-weights: half the file, computed in float32. fp16: TFLite. int8: mostly the convolutions.",
+    help="*-weights: smaller files, computed in float32. fp16: TFLite. int8*: mostly convolutions.",
 )
 @click.option(
     "--calibration",
@@ -89,6 +94,7 @@ keep_samples_option = click.option(
     metavar="FOLDER|FILE.npz",
     help="Images that int8 and fp16 take ranges from; scikit-learn's two, with a warning, where not given.",
 )
+@method_options
 @click.option(
     "--min-sqnr",
     "min_sqnr_db",
@@ -166,8 +172,9 @@ def run(
 ) -> None:
     """Export models and verify them.
 
-    A model is a published name or its short form: efficientvit-b1 or b1. Without one: efficientvit-b1. Each
-    artifact is a graph, its manifest (.json) and a check file (.check.npz).
+    A model is a published name or its short form, efficientvit-b1 or b1, or a file that describes one of your
+    own: road.toml. Without one: efficientvit-b1. Each artifact is a graph, its manifest (.json) and a check
+    file (.check.npz).
     """
     reporter = reporter_of(quiet, verbose)
     require_export_packages()
@@ -203,16 +210,17 @@ def jobs_of(
     settings: dict[str, Any],
 ) -> list[ExportJob]:
     """Every job, checked before the first begins: names and options of all, then weights."""
-    from evit_deploy.exporters.export import ExportJob
+    from evit_deploy.exporters.job import ExportJob
     from evit_deploy.exporters.options import ExportOptions
+    from evit_deploy.models.own_models import model_named
     from evit_deploy.models.weights import resolve_weights
-    from evit_deploy.models.zoo import find_model
 
     ends = ("layout", "dynamic_batch", "preprocess", "head", "argmax_at")
-    names = ("precision", "min_sqnr_db", *ends, "upsample", "attention", "target")
+    precision = ("precision", "min_sqnr_db", "calibration_method", "percentile")
+    names = (*precision, *ends, "upsample", "attention", "target")
     chosen = {name: settings[name] for name in names if name in settings}
     planned = []
-    for spec in {found.name: found for found in map(find_model, models)}.values():
+    for spec in _distinct(map(model_named, models)):
         resolution = settings["resolution"] or spec.resolution
         options = [ExportOptions(format, resolution, **chosen) for format in dict.fromkeys(formats)]
         planned.append((spec, [o.settled(spec) for o in options]))
@@ -230,6 +238,19 @@ def jobs_of(
         keep = {name: settings.get(name, False) for name in ("keep_failed", "keep_samples")}
         jobs += [ExportJob(spec, o, weights, output, **keep) for o in settled]
     return jobs
+
+
+def _distinct(specs: Iterable[ModelSpec]) -> list[ModelSpec]:
+    """Each once.
+
+    Raises:
+        UserError: two models would be written to the same files.
+    """
+    found: dict[str, ModelSpec] = {}
+    for spec in specs:
+        if found.setdefault(spec.name, spec) != spec:
+            raise UserError(f"two models are named {spec.name}: give one of them another name in its file")
+    return list(found.values())
 
 
 def _tuned(
@@ -398,6 +419,7 @@ def require_export_packages() -> None:
 
 cli.add_command(decoder)
 cli.add_command(sensitivity)
+cli.add_command(convert_weights)
 
 
 def main() -> None:

@@ -8,8 +8,9 @@ import torch
 
 from evit_deploy.benchmarks.accuracy.subject import HERE, Array, Pixels, Subject, classes_to_judge
 from evit_deploy.models import create_model
+from evit_deploy.models.own_models import model_named
 from evit_deploy.models.weights import LoadedWeights, resolve_weights
-from evit_deploy.models.zoo import IMAGENET_MEAN, IMAGENET_STD, ModelSpec, check_resolution, find_model
+from evit_deploy.models.zoo import IMAGENET_MEAN, IMAGENET_STD, ModelSpec, check_resolution
 from evit_deploy.photographs import normalise
 
 
@@ -19,7 +20,7 @@ def reference_subject(
     """The reference, float32 on the CPU, and a warning about its weights or `None`.
 
     Args:
-        name: of a published model.
+        name: of a published model, or the path of a file that describes one.
         weights: "pretrained", "random", "auto" or a checkpoint's path.
         resolution: (height, width) of the input; `None` for the published one.
         threads: of torch.
@@ -28,7 +29,7 @@ def reference_subject(
         UserError: no such model, a resolution that it cannot take, weights that do not fit.
         SetupError: pretrained weights that cannot be had.
     """
-    spec = find_model(name)
+    spec = model_named(name)
     height, width = size = resolution or spec.resolution
     check_resolution(spec, height, width)
     loaded = resolve_weights(spec, weights, resolution=size)
@@ -49,7 +50,7 @@ class _Answers:
     """(H, W, 3) pixels each -> logits (C,) or (C, H/8, W/8) each, float32. One after the other."""
 
     def __init__(self, spec: ModelSpec, loaded: LoadedWeights) -> None:
-        self._model = create_model(spec.name, weights=loaded.state_dict)
+        self._model = create_model(spec, weights=loaded.state_dict)
 
     def __call__(self, images: Sequence[Pixels]) -> list[Array]:
         return [self._answer(pixels) for pixels in images]
@@ -68,6 +69,7 @@ def _identity(spec: ModelSpec, loaded: LoadedWeights, size: tuple[int, int]) -> 
         "kind": "reference",
         "model": spec.name,
         "dataset": spec.dataset,
+        **({} if spec.config is None else {"own": dict(spec.config)}),
         "weights": {
             "source": origin.source,
             "origin": origin.origin,

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 import click
 
 from evit_deploy.artifact import DEFAULT_FOLDER, to_json, write_atomically
-from evit_deploy.cli.calibration import calibration_of, warn_of_the_default
+from evit_deploy.cli.calibration import calibration_of, method_options, warn_of_the_default
 from evit_deploy.cli.common import Reporter, reporter_of, verbosity_options
 from evit_deploy.cli.resolution import resolution_option
 from evit_deploy.errors import Exit, SetupError, UserError
 
 if TYPE_CHECKING:
     from evit_deploy.devices import Device
-    from evit_deploy.exporters.export import ExportJob
+    from evit_deploy.exporters.job import ExportJob
     from evit_deploy.exporters.precision.mixed_graph import MixedGraph
     from evit_deploy.exporters.sensitivity import Sensitivity
 
@@ -43,6 +43,7 @@ PRECISION, FORMAT = "int8", "tflite"
     metavar="FOLDER|FILE.npz",
     help="Images for the ranges and, every fourth of eight or more, to measure on.",
 )
+@method_options
 @click.option("-d", "--device", metavar="qemu:CORE", help="Also count the instructions of the best points.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=DEFAULT_FOLDER, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="What is stored on stdout instead of tables.")
@@ -52,6 +53,8 @@ def sensitivity(
     weights: str,
     resolution: tuple[int, int] | None,
     images: Path | None,
+    calibration_method: str,
+    percentile: float | None,
     device: str | None,
     output: Path,
     as_json: bool,
@@ -69,7 +72,13 @@ def sensitivity(
     require_export_packages()
     counting = _counting_device(device)
     calibration = calibration_of(images, PRECISION)
-    settings = {"precision": PRECISION, "resolution": resolution, "weights": weights}
+    settings = {
+        "precision": PRECISION,
+        "resolution": resolution,
+        "weights": weights,
+        "calibration_method": calibration_method,
+        "percentile": percentile,
+    }
     (job,) = jobs_of((model,), (FORMAT,), output, reporter, settings)
     warn_of_the_default(calibration, images, reporter)
     graph, found = _measured(replace(job, calibration=calibration), reporter)
@@ -143,7 +152,8 @@ def _show(
     reporter: Reporter,
 ) -> None:
     """Store, draw, print."""
-    from evit_deploy.cli.sensitivity_output import draw, print_sensitivity
+    from evit_deploy.cli.sensitivity_output import print_sensitivity
+    from evit_deploy.cli.sensitivity_picture import draw
     from evit_deploy.exporters.sensitivity import sensitivity_record
 
     record = sensitivity_record(job, graph, found, None if device is None else device.label)

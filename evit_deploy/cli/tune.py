@@ -15,9 +15,9 @@ from evit_deploy.devices.emulator import CORES, cache_folder
 from evit_deploy.errors import Exit, UserError
 
 if TYPE_CHECKING:
-    from evit_deploy.exporters.export import ExportJob
     from evit_deploy.exporters.formulations.choose import Place
     from evit_deploy.exporters.formulations.costs import Cost, Costs
+    from evit_deploy.exporters.job import ExportJob
 
 
 def own_tables() -> Path:
@@ -91,9 +91,9 @@ def tune(jobs: Sequence[ExportJob], device_name: str | None, reporter: Reporter)
 
 def _missing(jobs: Iterable[ExportJob], target: str) -> list[Place]:
     """Distinct places whose formulations have not all been measured."""
-    from evit_deploy.exporters.export import reference_of
     from evit_deploy.exporters.formulations.alone import distinct_places
     from evit_deploy.exporters.formulations.costs import load_table
+    from evit_deploy.exporters.reference import reference_of
     from evit_deploy.exporters.rewrites.surgery import record_input_shapes
     from evit_deploy.exporters.samples import check_inputs
 

@@ -14,21 +14,15 @@ Where both files have a name, the project's stands. What is not understood is an
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
-import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from evit_deploy.errors import Exit, UserError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from evit_deploy.errors import UserError
+from evit_deploy.toml_files import nearest, read_toml, toml_error
 
 PROJECT_FILE = "evit.toml"
 CONFIG_VARIABLE = "EVIT_CONFIG"
@@ -120,21 +114,6 @@ def read_config(file: Path) -> Config:
     return _Reader(file, text).config(data)
 
 
-def read_toml(file: Path) -> tuple[str, dict[str, Any]]:
-    """The text of a TOML file, and what it says.
-
-    Raises:
-        UserError: it cannot be read, or is no TOML.
-    """
-    try:
-        text = file.read_text(encoding="utf-8")
-        return text, tomllib.loads(text)
-    except OSError as error:
-        raise UserError(f"{file}: {error.strerror}", Exit.CONFIG) from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UserError(f"{file}: not TOML: {error}", Exit.CONFIG) from error
-
-
 @dataclass(frozen=True)
 class _Reader:
     """Turns one file's values into a `Config`; `text` only tells the line of an error."""
@@ -174,7 +153,7 @@ class _Reader:
         """The values of a table, if all of them are known and of their type."""
         for key, value in values.items():
             if key not in known:
-                raise self.error(table, key, f"unknown key; {_nearest(key, known)}")
+                raise self.error(table, key, f"unknown key; {nearest(key, known)}")
             kind = known[key]
             strings = not isinstance(value, list) or all(isinstance(item, str) for item in value)
             # `type` and not isinstance: true is no number of threads.
@@ -183,27 +162,4 @@ class _Reader:
         return dict(values)
 
     def error(self, table: str, key: str | None, complaint: str) -> UserError:
-        where = f"[{table}]" if table else "top level"
-        what = where if key is None else f"'{key}' in {where}" if table else f"'{key}'"
-        line = line_of(self.text, table, key)
-        return UserError(f"{self.file}{f':{line}' if line else ''}: {what}: {complaint}", Exit.CONFIG)
-
-
-def line_of(text: str, table: str, key: str | None) -> int | None:
-    """The line (from 1) of a table's header or of a key in it; None where it is written in another way."""
-    present = ""
-    for number, line in enumerate(text.splitlines(), 1):
-        header = re.match(r"\s*\[([^\[\]]+)\]", line)
-        if header:
-            present = re.sub(r"[\s\"']", "", header[1])
-            wanted = ".".join(part for part in (table, key) if part)
-            if present == wanted or (key is not None and present.startswith(wanted + ".")):
-                return number
-        elif key is not None and present == table and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=", line):
-            return number
-    return None
-
-
-def _nearest(key: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(key, list(known), n=1)
-    return (f"did you mean '{near[0]}'? " if near else "") + f"known: {', '.join(known)}"
+        return toml_error(self.file, self.text, table, key, complaint)

@@ -84,9 +84,13 @@ class CostTable:
 
 
 def parsed(place: str) -> tuple[str, list[int]]:
-    """`mbconv 3x3/2 16-64-32 112x112` -> (`mbconv 3x3/2`, [16, 64, 32, 112, 112])."""
+    """`mbconv 3x3/2:gelu 16-64-32 112x112` -> (`mbconv 3x3/2`, [16, 64, 32, 112, 112]).
+
+    Without the activation: it is in every formulation of a place, so it moves all costs and no choice.
+    """
     kind, attributes, *sizes = place.split(" ")
-    return f"{kind} {attributes}", [int(number) for number in re.findall(r"\d+", " ".join(sizes))]
+    sort = f"{kind} {attributes.partition(':')[0]}"
+    return sort, [int(number) for number in re.findall(r"\d+", " ".join(sizes))]
 
 
 def shipped_targets(format: str) -> tuple[str, ...]:

@@ -14,8 +14,9 @@ from evit_deploy.exporters import tflite_metadata
 from evit_deploy.exporters.mask_decoder.options import OPEN, DecoderOptions
 from evit_deploy.exporters.mask_decoder.prompts import INPUTS, OUTPUTS
 from evit_deploy.exporters.mask_decoder.token_major import TokenMaskDecoder
+from evit_deploy.exporters.onnx_simplify import simplified
 from evit_deploy.exporters.quiet import conversion
-from evit_deploy.exporters.to_onnx import OPSET, name_by_module_path
+from evit_deploy.exporters.to_onnx import fold_constants, name_by_module_path, opset_for
 
 Examples = Mapping[str, Tensor]
 Convert = Callable[[TokenMaskDecoder, Examples, DecoderOptions, bytes], bytes]
@@ -31,9 +32,6 @@ def onnx_decoder(module: TokenMaskDecoder, examples: Examples, options: DecoderO
     Raises:
         EvitError: the exporter failed.
     """
-    import onnx
-    import onnxsim
-
     shapes: dict[str, dict[int, torch.export.Dim] | None] = dict.fromkeys(INPUTS)
     if options.points is OPEN:
         points = torch.export.Dim("points", min=1)
@@ -43,18 +41,18 @@ def onnx_decoder(module: TokenMaskDecoder, examples: Examples, options: DecoderO
             module,
             kwargs=dict(examples),
             dynamo=True,
-            opset_version=OPSET,
+            opset_version=opset_for(module),
             input_names=list(INPUTS),
             output_names=list(OUTPUTS),
             dynamic_shapes=shapes,
+            optimize=False,
             verbose=False,
         )
         assert program is not None, "only where a file is to be written"
+        fold_constants(program.model)
         proto = program.model_proto
         name_by_module_path(proto)
-        model: onnx.ModelProto = onnxsim.simplify(proto)[0]
-    del model.metadata_props[:]
-    onnx.checker.check_model(model, full_check=True)
+        model = simplified(proto)
     model.metadata_props.add(key=EMBEDDED_KEY, value=note.decode())
     content: bytes = model.SerializeToString(deterministic=True)
     return content

@@ -94,7 +94,8 @@ def export_decoder(job: DecoderJob, step: Callable[[str], None] = lambda _: None
         reference = reference_decoder(job.weights)
         expected = expected_answers(reference, job.options)
         step("rewrite and convert")
-        feeds = feeds_of(PROMPTS["points"], job.options)
+        # Any prompt that there is room for: a graph has as many places as its options say.
+        feeds = feeds_of(PROMPTS["box"], job.options)
         manifest = _manifest(job, reference, feeds)
         graph = staged / job.path.name
         graph.write_bytes(_converted(job, reference, feeds, manifest))

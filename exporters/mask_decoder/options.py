@@ -8,6 +8,7 @@ from evit_deploy.errors import Exit, UserError
 from evit_deploy.models.spec import IMAGE_EMBEDDING, ModelSpec
 
 DEFAULT_POINTS = 8  # of TFLite: room for a box and six points
+BOX = 2  # places that a box takes; so does a single point, which has "no point" behind it
 OPEN = None
 
 
@@ -28,7 +29,7 @@ class DecoderOptions:
         """The same with defaults filled in.
 
         Raises:
-            UserError: the model has no mask decoder.
+            UserError: the model has no mask decoder, or a box would not find room.
         """
         if spec.task != IMAGE_EMBEDDING:
             raise UserError(
@@ -36,6 +37,8 @@ class DecoderOptions:
                 "sam-l0, sam-l1, sam-l2, sam-xl0, sam-xl1",
                 Exit.USAGE,
             )
+        if self.points is not OPEN and self.points < BOX:
+            raise UserError(f"--points {self.points}: expected at least {BOX}, a box's corners", Exit.USAGE)
         if self.format == "tflite" and self.points is OPEN:
             return DecoderOptions(self.format, DEFAULT_POINTS)
         return self

@@ -5,13 +5,15 @@
     nothing      the photographs that ship with scikit-learn: better than noise, worse than yours
 
 An image is squeezed to the input's size, as the photographs of the verification are. Greyscale, CMYK, palette
-and transparent images become RGB. What cannot be used is named, all of it, and nothing is exported: a model
-calibrated on half of what was meant would not say so.
+and transparent images become RGB, and so do colour images of 16 bits a channel, of which 8 are left. What
+cannot be used is named, all of it, and nothing is exported: a model calibrated on half of what was meant
+would not say so.
 """
 
 from __future__ import annotations
 
 import hashlib
+import warnings
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,6 +29,7 @@ from evit_deploy.photographs import resize_pixels, shipped_photographs
 
 SHIPPED = "photographs that ship with scikit-learn"
 _LISTED = 10
+_QUOTED = 100  # characters of what the decoder says
 # 16 bits a channel and the like: `convert("RGB")` would cut them off at 255 and give a white image.
 _DEEP_MODES = ("I", "F")
 
@@ -104,7 +107,8 @@ def read_calibration(path: Path) -> Calibration:
 def _files_of(path: Path) -> tuple[Path, ...]:
     """An .npz file, or a folder's files without the hidden ones, by name."""
     if path.is_dir():
-        found = {file.relative_to(path): file for file in path.rglob("*") if file.is_file()}
+        # A link that leads nowhere is named as any other file that cannot be read.
+        found = {f.relative_to(path): f for f in path.rglob("*") if f.is_file() or f.is_symlink()}
         return tuple(found[name] for name in sorted(found, key=Path.as_posix) if not _is_hidden(name))
     if path.suffix == ".npz" and path.is_file():
         return (path,)
@@ -132,15 +136,21 @@ def _images_of(file: Path) -> Iterator[NDArray[np.uint8]]:
 
 
 def _decoded(file: Path) -> NDArray[np.uint8]:
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(file) as image:
+        with warnings.catch_warnings(), Image.open(file) as image:
+            # Of a size that is unusual; what is beyond twice that is an error.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             if image.mode.startswith(_DEEP_MODES):
                 raise _unusable(file, f"{image.mode}: more than 8 bits a channel; save it with 8")
-            return np.asarray(image.convert("RGB"), dtype=np.uint8)
+            # A palette may have transparency in it, which goes by way of RGBA.
+            flat = image.convert("RGBA") if image.mode == "P" else image
+            return np.asarray(flat.convert("RGB"), dtype=np.uint8)
+    except UnidentifiedImageError as error:
+        raise _unusable(file, "not read as an image (of no known format)") from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise _unusable(file, f"not read as an image ({type(error).__name__})") from error
+        raise _unusable(file, f"not read as an image ({str(error).splitlines()[0][:_QUOTED]})") from error
 
 
 def _arrays_of(file: Path) -> Iterator[NDArray[np.uint8]]:

@@ -34,6 +34,8 @@ from numpy.typing import NDArray
 
 from evit_deploy.exporters.precision.int8_hardswish import HARDSWISH, range_overrides, split_hardswish
 from evit_deploy.exporters.precision.int8_operators import OPERATORS
+from evit_deploy.exporters.precision.observed import observed_in_onnx
+from evit_deploy.exporters.precision.range_methods import MINMAX, RangeMethod, narrowed
 from evit_deploy.exporters.quiet import conversion
 
 if TYPE_CHECKING:
@@ -42,12 +44,13 @@ if TYPE_CHECKING:
 _MIDDLE = 128
 
 
-def quantize_onnx(content: bytes, inputs: Iterable[NDArray[Any]]) -> bytes:
+def quantize_onnx(content: bytes, inputs: Iterable[NDArray[Any]], method: RangeMethod = MINMAX) -> bytes:
     """An int8 ONNX file.
 
     Args:
         content: a float32 file of one input, `image`, and one output.
-        inputs: what `image` is calibrated on, each of its shape and dtype.
+        inputs: what `image` is calibrated on, each of its shape and dtype; read twice, but for "minmax".
+        method: how ranges are taken of them.
 
     Raises:
         EvitError: the quantizer failed, with the end of what it said.
@@ -56,7 +59,7 @@ def quantize_onnx(content: bytes, inputs: Iterable[NDArray[Any]]) -> bytes:
         import onnx
 
         model = onnx.shape_inference.infer_shapes(onnx.load_from_string(content))
-        model = _quantized(model, _ranges(model, inputs))
+        model = _quantized(model, _narrowed(model, _ranges(model, inputs), inputs, method))
         split_hardswish(model)
         _centre_weights(model)
         del model.graph.value_info[:]
@@ -76,6 +79,23 @@ def _ranges(model: onnx.ModelProto, inputs: Iterable[NDArray[Any]]) -> Any:
         calibrator = create_calibrator(path, OPERATORS["onnx"], str(path.with_name("observed.onnx")))
         calibrator.collect_data(_Reader(inputs))
         return calibrator.compute_data()
+
+
+def _narrowed(
+    model: onnx.ModelProto, ranges: Any, inputs: Iterable[NDArray[Any]], method: RangeMethod
+) -> Any:
+    """The same for another method than from the smallest to the largest value."""
+    if method == MINMAX:
+        return ranges
+    from onnxruntime.quantization.calibrate import TensorsData
+
+    known = {name: (float(np.min(x.lowest)), float(np.max(x.highest))) for name, x in ranges.items()}
+    found = narrowed(known, inputs, observed_in_onnx(model, known), method)
+    as_taken = {
+        name: (np.full_like(ranges[name].lowest, low), np.full_like(ranges[name].highest, high))
+        for name, (low, high) in found.items()
+    }
+    return TensorsData(ranges.calibration_method, as_taken)
 
 
 class _Reader:

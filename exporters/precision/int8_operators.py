@@ -8,7 +8,7 @@ OPERATORS: Mapping[str, tuple[str, ...]] = {
     "onnx": ("Conv", "Gemm", "HardSwish", "Add"),
     "tflite": ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"),
 }
-_RANGE = "asymmetric, by tensor, range fixed by calibration (smallest to largest value)"
+_RANGE = "asymmetric, by tensor, range fixed by calibration"
 DESCRIPTIONS: Mapping[str, Mapping[str, object]] = {
     "onnx": {
         "operators": list(OPERATORS["onnx"]),
@@ -21,5 +21,32 @@ DESCRIPTIONS: Mapping[str, Mapping[str, object]] = {
         "weights": "int8, symmetric, by output channel",
         "activations": f"int8, {_RANGE}",
         "elsewhere": "float32",
+    },
+}
+_AT_RUN_TIME = "asymmetric, range taken at run time"
+DYNAMIC_DESCRIPTIONS: Mapping[str, Mapping[str, object]] = {
+    "onnx": {
+        "operators": ["MatMul", "Gemm"],
+        "weights": "uint8, asymmetric, by output channel; of convolutions int8, widened at load",
+        "activations": f"uint8, {_AT_RUN_TIME}",
+        "elsewhere": "float32",
+    },
+    "tflite": {
+        "operators": ["CONV_2D", "FULLY_CONNECTED"],
+        "weights": "int8, symmetric, by output channel; of depthwise convolutions widened at load",
+        "activations": f"int8, {_AT_RUN_TIME}",
+        "elsewhere": "float32",
+    },
+}
+WEIGHTS_DESCRIPTIONS: Mapping[str, Mapping[str, object]] = {
+    "onnx": {
+        "operators": ["Conv", "Gemm", "MatMul"],
+        "weights": "int8, symmetric, by output channel, widened at load",
+        "activations": "float32",
+    },
+    "tflite": {
+        "operators": list(OPERATORS["tflite"]),
+        "weights": "int8, symmetric, by output channel, widened at load",
+        "activations": "float32",
     },
 }

@@ -10,9 +10,8 @@ By ai-edge-quantizer. Not quantised, on purpose: the attention's matmuls and its
 the denominator is 0/0), and Hardswish, whose int8 form XNNPACK does not take: the graph stays one partition.
 Where a convolution's output goes straight into another one, no float32 is between them.
 
-The range of a tensor is from the smallest to the largest value over all images: the order of the images does
-not matter, and nothing that was calibrated on is cut off. It does not depend on which operators are quantised
-either, so a graph is calibrated once and may then be quantised in any choice of its operators.
+The range of a tensor depends neither on the order of the images nor on which operators are quantised, so a
+graph is calibrated once and may then be quantised in any choice of its operators.
 """
 
 from __future__ import annotations
@@ -26,6 +25,8 @@ from numpy.typing import NDArray
 
 from evit_deploy.errors import Exit, SetupError
 from evit_deploy.exporters.precision.int8_operators import OPERATORS
+from evit_deploy.exporters.precision.observed import observed_in_tflite
+from evit_deploy.exporters.precision.range_methods import MINMAX, RangeMethod, narrowed
 from evit_deploy.exporters.quiet import conversion
 from evit_deploy.exporters.tflite_metadata import read_model, write_model
 
@@ -33,24 +34,41 @@ BITS = 8
 Ranges = Any  # the quantizer's own: tensor name -> its smallest and largest value
 
 
-def quantize_tflite(content: bytes, inputs: Iterable[NDArray[Any]]) -> bytes:
+def quantize_tflite(content: bytes, inputs: Iterable[NDArray[Any]], method: RangeMethod = MINMAX) -> bytes:
     """An int8 TFLite file.
 
     Args:
         content: a float32 file of one input, `image`, and one output.
-        inputs: what `image` is calibrated on, each of its shape and dtype.
+        inputs: what `image` is calibrated on, each of its shape and dtype; read twice, but for "minmax".
+        method: how ranges are taken of them.
 
     Raises:
         SetupError: ai-edge-quantizer is not installed.
         EvitError: it failed, with the end of what it said.
     """
-    return quantize_with(content, ranges_of(content, inputs))
+    return quantize_with(content, ranges_of(content, inputs, method))
 
 
-def ranges_of(content: bytes, inputs: Iterable[NDArray[Any]]) -> Ranges:
+def ranges_of(content: bytes, inputs: Iterable[NDArray[Any]], method: RangeMethod = MINMAX) -> Ranges:
     """The ranges of every tensor that could be quantised; arguments and errors as of `quantize_tflite`."""
     with conversion("int8"):
-        return _ranges(content, inputs, _quantizer(content).get_quantization_recipe())
+        ranges = _ranges(content, inputs, _quantizer(content).get_quantization_recipe())
+        return ranges if method == MINMAX else {**ranges, **_narrowed(content, ranges, inputs, method)}
+
+
+def _narrowed(content: bytes, ranges: Ranges, inputs: Iterable[NDArray[Any]], method: RangeMethod) -> Ranges:
+    """Of the activations; constants keep theirs."""
+    model = read_model(content)
+    (graph,) = model.subgraphs
+    names = {t.name.decode() for t in graph.tensors if model.buffers[t.buffer].data is None} & ranges.keys()
+    known = {name: (float(np.min(ranges[name]["min"])), float(np.max(ranges[name]["max"]))) for name in names}
+    found = narrowed(known, inputs, observed_in_tflite(content, names), method)
+    return {
+        name: {
+            key: np.full_like(ranges[name][key], end) for key, end in zip(("min", "max"), ends, strict=True)
+        }
+        for name, ends in found.items()
+    }
 
 
 def quantize_with(content: bytes, ranges: Ranges, float32: Iterable[str] = ()) -> bytes:
@@ -70,11 +88,15 @@ def quantize_with(content: bytes, ranges: Ranges, float32: Iterable[str] = ()) -
             # Scopes are the names of the outputs, each ended by a semicolon; what comes later prevails.
             job.update_quantization_recipe(f"^{re.escape(name)};?$", "*", algorithm_key="no_quantize")
         quantized = job.quantize(ranges)
-    return write_model(_with_constants_inside(bytes(quantized.quantized_model)))
+    return write_model(constants_inside(bytes(quantized.quantized_model)))
 
 
-def _quantizer(content: bytes) -> Any:
-    """With the recipe for the whole file."""
+def new_quantizer(content: bytes) -> Any:
+    """Without a recipe.
+
+    Raises:
+        SetupError: ai-edge-quantizer is not installed.
+    """
     try:
         from ai_edge_quantizer import quantizer
     except ImportError as error:
@@ -83,13 +105,18 @@ def _quantizer(content: bytes) -> Any:
             "with \"pip install 'evit-deploy[export]'\"",
             Exit.MISSING_EXTRA,
         ) from error
-    job = quantizer.Quantizer(bytearray(content))
+    return quantizer.Quantizer(bytearray(content))
+
+
+def _quantizer(content: bytes) -> Any:
+    """With the recipe for the whole file."""
+    job = new_quantizer(content)
     for operator in OPERATORS["tflite"]:
         job.add_static_config(".*", operator, BITS, BITS)
     return job
 
 
-def _with_constants_inside(content: bytes) -> Any:
+def constants_inside(content: bytes) -> Any:
     """The object tree of a file that keeps its constants behind the flatbuffer, found by offset and size."""
     model = read_model(content)
     for buffer in model.buffers:

@@ -10,7 +10,7 @@ a little too good on it. The file that was measured is the file that is written.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from evit_deploy.exporters.precision.int8_blocks import Blocks
 from evit_deploy.exporters.precision.int8_tflite import quantize_with, ranges_of
+from evit_deploy.exporters.precision.range_methods import MINMAX, RangeMethod
 from evit_deploy.parity import SQNR_EXACT_DB, sqnr_db
 from evit_deploy.runtimes import open_runner
 
@@ -77,18 +78,26 @@ class MixedGraph:
     Args:
         content: the float32 file.
         blocks: its operators by block.
-        inputs: one an image, each of the graph's input's shape and dtype; read once.
+        inputs: one an image, each of the graph's input's shape and dtype; gone through several times.
         split: which of them are for what.
+        method: how ranges are taken of them.
 
     Raises:
         SetupError: ai-edge-quantizer is not installed.
         EvitError: it failed.
     """
 
-    def __init__(self, content: bytes, blocks: Blocks, inputs: Iterable[Array], split: Split) -> None:
+    def __init__(
+        self,
+        content: bytes,
+        blocks: Blocks,
+        inputs: Iterable[Array],
+        split: Split,
+        method: RangeMethod = MINMAX,
+    ) -> None:
         self.content, self.blocks, self.split = content, blocks, split
-        self._images: list[Array] = []
-        self._ranges = ranges_of(content, self._calibrated(inputs))
+        self._ranges = ranges_of(content, _At(inputs, split.calibrated), method)
+        self._images = list(_At(inputs, split.measured))
         self._expected = _outputs(content, self._images)
         self._measured: dict[frozenset[str], Measured] = {}
 
@@ -114,14 +123,17 @@ class MixedGraph:
         assert set(float32) <= set(self.blocks)
         return tuple(path for path in self.blocks if path in float32)
 
-    def _calibrated(self, inputs: Iterable[Array]) -> Iterable[Array]:
-        """Those to calibrate on, passed through; those to measure on are kept."""
-        calibrated, measured = set(self.split.calibrated), set(self.split.measured)
-        for position, value in enumerate(inputs):
-            if position in measured:
-                self._images.append(value)
-            if position in calibrated:
-                yield value
+
+@dataclass(frozen=True, slots=True)
+class _At:
+    """Those of the inputs at some positions."""
+
+    inputs: Iterable[Array]
+    positions: tuple[int, ...]
+
+    def __iter__(self) -> Iterator[Array]:
+        positions = set(self.positions)
+        return (value for position, value in enumerate(self.inputs) if position in positions)
 
 
 def _outputs(content: bytes, images: Iterable[Array]) -> list[Array]:

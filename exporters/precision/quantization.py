@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from numpy.typing import NDArray
@@ -19,11 +20,22 @@ from evit_deploy.exporters.tolerance import TOLERANCES
 from evit_deploy.models.efficientvit import EfficientViT
 
 
-def calibration_inputs(calibration: Calibration | None, options: ExportOptions) -> Iterator[NDArray[Any]]:
-    """What the graph is calibrated on, each as its input; a job of such a precision has a calibration."""
+@dataclass(frozen=True, slots=True)
+class CalibrationInputs:
+    """What a graph is calibrated on, each image as its input; read whenever it is gone through."""
+
+    calibration: Calibration
+    options: ExportOptions
+
+    def __iter__(self) -> Iterator[NDArray[Any]]:
+        for pixels in self.calibration.pixels(*self.options.resolution):
+            yield as_input(pixels, self.options).numpy()
+
+
+def calibration_inputs(calibration: Calibration | None, options: ExportOptions) -> CalibrationInputs:
+    """Of a job of a precision that has a calibration."""
     assert calibration is not None
-    for pixels in calibration.pixels(*options.resolution):
-        yield as_input(pixels, options).numpy()
+    return CalibrationInputs(calibration, options)
 
 
 def range_inputs(calibration: Calibration | None, options: ExportOptions) -> Iterator[Tensor]:
@@ -38,12 +50,16 @@ def range_inputs(calibration: Calibration | None, options: ExportOptions) -> Ite
 def quantization_record(
     options: ExportOptions, calibration: Calibration | None, ranges: AttentionRanges
 ) -> dict[str, object]:
-    """What the manifest says of it; empty where no ranges are taken."""
-    attention: dict[str, object] = {"attention": ranges_record(ranges)} if ranges else {}
-    if calibration is None:
-        return attention
-    described = SCHEMES[options.precision].descriptions.get(options.format, {})
-    return {**described, "calibration": calibration.as_dict(), **attention}
+    """What the manifest says of it; empty where nothing is quantised and no ranges are taken."""
+    scheme = SCHEMES[options.precision]
+    record = dict(scheme.descriptions.get(options.format, {}))
+    if scheme.quantize:
+        record["ranges"] = str(options.range_method)
+    if calibration is not None:
+        record["calibration"] = calibration.as_dict()
+    if ranges:
+        record["attention"] = ranges_record(ranges)
+    return record
 
 
 def mixed_graph(
@@ -69,9 +85,8 @@ def mixed_graph(
     assert calibration is not None
     assert isinstance(model, EfficientViT)
     blocks = operators_by_block(content, rewritten, block_paths(model))
-    return MixedGraph(
-        content, blocks, calibration_inputs(calibration, options), split_images(calibration.images)
-    )
+    inputs, split = calibration_inputs(calibration, options), split_images(calibration.images)
+    return MixedGraph(content, blocks, inputs, split, options.range_method)
 
 
 def mixed_record(graph: MixedGraph, found: Measured, options: ExportOptions) -> dict[str, object]:

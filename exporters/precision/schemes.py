@@ -21,15 +21,23 @@ from evit_deploy.exporters.precision.float16_onnx import narrow_onnx
 from evit_deploy.exporters.precision.float16_tflite import narrow_tflite
 from evit_deploy.exporters.precision.float16_weights import NAME as FLOAT16_WEIGHTS
 from evit_deploy.exporters.precision.float16_weights import round_weights
+from evit_deploy.exporters.precision.int8_dynamic_onnx import dynamic_in_onnx
 from evit_deploy.exporters.precision.int8_onnx import quantize_onnx
-from evit_deploy.exporters.precision.int8_operators import DESCRIPTIONS
+from evit_deploy.exporters.precision.int8_operators import (
+    DESCRIPTIONS,
+    DYNAMIC_DESCRIPTIONS,
+    WEIGHTS_DESCRIPTIONS,
+)
 from evit_deploy.exporters.precision.int8_tflite import quantize_tflite
+from evit_deploy.exporters.precision.int8_uncalibrated_tflite import dynamic_in_tflite, weights_in_tflite
+from evit_deploy.exporters.precision.int8_weights_onnx import weights_in_onnx
+from evit_deploy.exporters.precision.range_methods import RangeMethod
 from evit_deploy.exporters.rewrites import INT8_ONNX_PIPELINE, Rewrite
 from evit_deploy.exporters.rewrites.batch_norm import NAME as BATCH_NORM
 from evit_deploy.runtimes import DEFAULTS, RuntimeOptions
 
 Pack = Callable[[bytes], bytes]
-Quantize = Callable[[bytes, Iterable[NDArray[Any]]], bytes]
+Quantize = Callable[[bytes, Iterable[NDArray[Any]], RangeMethod], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +48,7 @@ class Scheme:
         prepare: changes the published reference in place; `None` where the graph is held to that one.
         rewrites: what the manifest calls that.
         pack: format -> what is done with the converted file; a format that is missing has none.
-        finish: what is done with it after it was verified as precision `first`.
+        finish: format -> what is done with it after it was verified as precision `first`.
         quantize: format -> the same where it needs inputs to calibrate on.
         descriptions: format -> of that, for the manifest.
         pipelines: format -> the rewrites, where they are not those of the format with formulations chosen for
@@ -53,7 +61,7 @@ class Scheme:
     rewrites: tuple[str, ...] = ()
     pack: Mapping[str, Pack] = field(default_factory=dict)
     first: str | None = None
-    finish: Pack | None = None
+    finish: Mapping[str, Pack] = field(default_factory=dict)
     quantize: Mapping[str, Quantize] = field(default_factory=dict)
     descriptions: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     pipelines: Mapping[str, tuple[Rewrite, ...]] = field(default_factory=dict)
@@ -75,7 +83,7 @@ SCHEMES: Mapping[str, Scheme] = {
         _ROUNDED,
         {"tflite": narrow_tflite},
         first="fp16-weights",
-        finish=ask_for_float16,
+        finish={"tflite": ask_for_float16},
         runtime=RuntimeOptions(fp16=True),
         float16=True,
     ),
@@ -84,5 +92,15 @@ SCHEMES: Mapping[str, Scheme] = {
         quantize={"onnx": quantize_onnx, "tflite": quantize_tflite},
         descriptions=DESCRIPTIONS,
         pipelines={"onnx": INT8_ONNX_PIPELINE},
+    ),
+    "int8-dynamic": Scheme(
+        first="fp32",
+        finish={"onnx": dynamic_in_onnx, "tflite": dynamic_in_tflite},
+        descriptions=DYNAMIC_DESCRIPTIONS,
+    ),
+    "int8-weights": Scheme(
+        first="fp32",
+        finish={"onnx": weights_in_onnx, "tflite": weights_in_tflite},
+        descriptions=WEIGHTS_DESCRIPTIONS,
     ),
 }

@@ -17,7 +17,8 @@ from accuracy_data import save_image
 from PIL import Image
 from torch.nn.functional import interpolate
 
-from evit_deploy.exporters.export import ExportJob, export
+from evit_deploy.exporters.export import export
+from evit_deploy.exporters.job import ExportJob
 from evit_deploy.exporters.options import ExportOptions
 from evit_deploy.models import create_model
 from evit_deploy.models.weights import resolve_weights

@@ -110,6 +110,27 @@ REFUSED: dict[str, tuple[list[str], Exit, str]] = {
         Exit.IMAGE,
         "files cannot be used: empty.pt: not read as an image",
     ),
+    "calibration method of float32": (
+        ["b0", "--calibration-method", "entropy"],
+        Exit.USAGE,
+        "--calibration-method entropy is for --precision int8: fp32 takes no ranges of activations",
+    ),
+    "calibration method": (["b0", "-p", "int8", "--calibration-method", "mse"], Exit.USAGE, "'mse' is not"),
+    "a percentile of nothing": (
+        ["b0", "-p", "int8", "--percentile", "99"],
+        Exit.USAGE,
+        "--percentile 99 is of --calibration-method percentile; name that, too",
+    ),
+    "a percentile of 5": (
+        ["b0", "-p", "int8", "--calibration-method", "percentile", "--percentile", "5"],
+        Exit.USAGE,
+        "expected a share above 50 and up to 100, such as 99.99",
+    ),
+    "a percentile that is no number": (
+        ["sensitivity", "b0", "--calibration-method", "percentile", "--percentile", "nan"],
+        Exit.USAGE,
+        "expected a share above 50",
+    ),
     "min-sqnr of float32": (
         ["b0", "--min-sqnr", "40"],
         Exit.USAGE,

@@ -23,7 +23,9 @@ HEAVY = {
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-@pytest.mark.parametrize("command", [[], ["run"], ["verify"], ["list"], ["plain"], ["sensitivity"]])
+@pytest.mark.parametrize(
+    "command", [[], ["run"], ["verify"], ["list"], ["plain"], ["sensitivity"], ["convert-weights"]]
+)
 def test_help(command: list[str], run_export: Run) -> None:
     done = run_export(*command, "--help")
     assert (done.returncode, done.stderr) == (Exit.OK, "")

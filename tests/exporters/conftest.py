@@ -13,8 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from evit_deploy.artifact import manifest_path
-from evit_deploy.exporters.export import Exported, ExportJob, export, reference_of, rewritten_model
+from evit_deploy.exporters.export import Exported, export
+from evit_deploy.exporters.job import ExportJob
 from evit_deploy.exporters.options import ExportOptions
+from evit_deploy.exporters.reference import reference_of
+from evit_deploy.exporters.rewritten import rewritten_model
 from evit_deploy.exporters.samples import check_inputs
 from evit_deploy.exporters.tflite_metadata import read_model, write_model
 from evit_deploy.exporters.to_onnx import onnx_from_torch

@@ -19,7 +19,8 @@ from torch.nn import functional
 
 from evit_deploy.artifact import EMBEDDED_KEY, check_path, manifest_path, read_manifest, sha256_of, to_json
 from evit_deploy.errors import Exit, ParityError
-from evit_deploy.exporters.export import Exported, ExportJob, export
+from evit_deploy.exporters.export import Exported, export
+from evit_deploy.exporters.job import ExportJob
 from evit_deploy.exporters.options import NO_TARGET
 from evit_deploy.exporters.rewrites import EXPORT_PIPELINE, Rewrite
 from evit_deploy.exporters.rewrites.bicubic_upsample import rewrite_bilinear

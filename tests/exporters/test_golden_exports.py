@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from evit_deploy.exporters.export import Exported, ExportJob
+from evit_deploy.exporters.export import Exported
+from evit_deploy.exporters.job import ExportJob
 from evit_deploy.models import create_model
 from evit_deploy.parity import compare_outputs
 from evit_deploy.runtimes import open_runner
@@ -21,7 +22,7 @@ CASES = {
     "cls-b0_224x224": "b0",
     "seg-b0-cityscapes_256x512": "seg-b0-cityscapes",
 }
-SLOW_CASES = {"cls-b1_224x224": "b1", "seg-b1-ade20k_256x256": "seg-b1-ade20k"}
+SLOW_CASES = {"cls-b1_224x224": "b1", "seg-b1-ade20k_256x256": "seg-b1-ade20k", "cls-l1_224x224": "l1"}
 PARAMETERS = [
     *CASES,
     *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW_CASES),

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from evit_deploy.exporters.export import Exported, ExportJob, reference_of
+from evit_deploy.exporters.export import Exported
+from evit_deploy.exporters.job import ExportJob
 from evit_deploy.exporters.locate import first_difference
 from evit_deploy.exporters.options import NO_TARGET
+from evit_deploy.exporters.reference import reference_of
 from evit_deploy.exporters.reverify import Outcome, verify_artifact
 from evit_deploy.exporters.samples import check_inputs
 

@@ -88,6 +88,18 @@ NAMES = {
         {"precision": "int8", "min_sqnr_db": 42.5},
         "random",
     ),
+    "efficientvit_b0-r64x96-int8-percentile99.99": (
+        "onnx",
+        B0,
+        {"precision": "int8", "calibration_method": "percentile"},
+        "file",
+    ),
+    "efficientvit_b0-r64x96-int8-entropy": (
+        "tflite",
+        B0,
+        {"precision": "int8", "calibration_method": "entropy"},
+        "file",
+    ),
     "efficientvit_b0-r64x96-fp32-nchw": ("tflite", B0, {"layout": "nchw"}, "pretrained"),
     "efficientvit_seg_b0_cityscapes-r64x96-fp32-bilinear-upsample": (
         "onnx",

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from evit_deploy.errors import ParityError
-from evit_deploy.exporters.export import ExportJob, export, reference_values
+from evit_deploy.exporters.export import export
+from evit_deploy.exporters.job import ExportJob
 from evit_deploy.exporters.plain import PLAIN_FORMATS, PLAIN_PIPELINE
+from evit_deploy.exporters.reference import reference_values
 from evit_deploy.exporters.reverify import verify_artifact
 from evit_deploy.parity import compare_outputs
 

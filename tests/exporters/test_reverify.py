@@ -13,7 +13,8 @@ import torch
 
 from evit_deploy.artifact import manifest_path
 from evit_deploy.errors import EvitError, Exit
-from evit_deploy.exporters.export import Exported, ExportJob
+from evit_deploy.exporters.export import Exported
+from evit_deploy.exporters.job import ExportJob
 from evit_deploy.exporters.reverify import Outcome, verify_artifact
 from evit_deploy.models.state_dicts import seeded_state_dict
 from evit_deploy.models.zoo import find_model

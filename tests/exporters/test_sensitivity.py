@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from PIL import Image
 
 from evit_deploy.cli.export import cli
+from evit_deploy.cli.sensitivity_picture import draw
 from evit_deploy.exporters import sensitivity
 from evit_deploy.exporters.precision.mixed_graph import Measured, Split
 from evit_deploy.exporters.sensitivity import Point, marked, measure_sensitivity
@@ -80,6 +83,17 @@ def test_tables_record_and_picture(command: Command, tmp_path: Path) -> None:
     assert record["weights"] == {"source": "random", "sha256": None, "seed": 0}
     assert record["instructions_on"] is None
     assert (tmp_path / f"{NAME}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_instructions_have_a_panel_of_their_own(tmp_path: Path) -> None:
+    found = measure_sensitivity(Graph(), lambda _: None)
+    counted = replace(found, points=tuple(replace(p, instructions=1_000_000) for p in found.points))
+    widths = []
+    for number, one in enumerate((found, counted)):
+        draw(one, "b0", tmp_path / f"{number}.png")
+        with Image.open(tmp_path / f"{number}.png") as picture:
+            widths.append(picture.width)
+    assert widths[1] == pytest.approx(1.5 * widths[0], rel=0.01)
 
 
 def test_json_is_what_is_stored(command: Command, tmp_path: Path) -> None:

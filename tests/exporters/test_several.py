@@ -14,8 +14,10 @@ import pytest
 
 from evit_deploy.artifact import check_path, manifest_path
 from evit_deploy.errors import EvitError, Exit, ParityError
-from evit_deploy.exporters.export import Exported, ExportJob, reference_values
+from evit_deploy.exporters.export import Exported
+from evit_deploy.exporters.job import ExportJob
 from evit_deploy.exporters.plain import PLAIN_EXPORTERS
+from evit_deploy.exporters.reference import reference_values
 from evit_deploy.exporters.rewrites import EXPORT_PIPELINE, Rewrite
 from evit_deploy.exporters.rewrites.bicubic_upsample import rewrite_bilinear
 from evit_deploy.exporters.several import (

@@ -3,18 +3,25 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 
 import onnx
+import onnxsim
 import pytest
 import torch
 from torch import Tensor, nn
 
 from evit_deploy.errors import EvitError, Exit
-from evit_deploy.exporters.export import Exported, ExportJob
+from evit_deploy.exporters.export import Exported
+from evit_deploy.exporters.job import ExportJob
 from evit_deploy.exporters.quiet import captured_output
-from evit_deploy.exporters.to_onnx import OPSET, onnx_from_torch
+from evit_deploy.exporters.reference import reference_of
+from evit_deploy.exporters.rewritten import rewritten_model
+from evit_deploy.exporters.to_onnx import GELU_OPSET, OPSET, fold_constants, onnx_from_torch
 from evit_deploy.models import create_model
-from evit_deploy.models.blocks import ConvLayer
+from evit_deploy.models.blocks import GELU_TANH, ConvLayer
+from evit_deploy.parity import compare_outputs
+from evit_deploy.runtimes import open_runner
 
 Exports = Callable[..., tuple[ExportJob, Exported]]
 IMAGE = torch.zeros(1, 3, 8, 8)
@@ -37,6 +44,23 @@ def test_names_and_opset() -> None:
     assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", OPSET)]
     assert OPSET >= 17
     assert [node.name for node in model.graph.node] == ["0.conv/Conv", "0.act/HardSwish", "1/Conv"]
+
+
+def test_gelu_is_one_operator_and_exact(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    layer = ConvLayer(3, 4, kernel=3, norm=False, act=GELU_TANH).eval()
+    model = onnx_from_torch(nn.Sequential(layer), IMAGE, output_name="out")
+    assert [node.op_type for node in model.graph.node] == ["Conv", "Gelu"]
+    assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", GELU_OPSET)]
+    onnx.save(model, str(tmp_path / "gelu.onnx"))
+    image = 3 * torch.randn_like(IMAGE)
+    expected = layer.double()(image.double()).detach().numpy()
+    with open_runner(tmp_path / "gelu.onnx") as runner:
+        (output,) = runner.run({"image": image.numpy()}).values()
+    assert compare_outputs(expected, output).sqnr_db > 120
+    layer.act = nn.GELU()  # the control: another function
+    other = layer(image.double()).detach().numpy()
+    assert compare_outputs(other, output).sqnr_db < 90
 
 
 @pytest.mark.parametrize("name", ["b0", "seg-b0-cityscapes"])
@@ -81,3 +105,26 @@ def test_a_failure_says_why() -> None:
     with pytest.raises(EvitError, match="conversion to ONNX failed: RuntimeError: as asked;") as caught:
         onnx_from_torch(Unsupported(), IMAGE, output_name="logits")
     assert caught.value.code == Exit.CONVERSION
+
+
+def test_constants_folded_are_what_the_exporters_own_optimiser_leaves(
+    job_for: Callable[..., ExportJob],
+) -> None:
+    job = job_for("b0", "onnx", (64, 64))
+    example = torch.zeros(1, 3, 64, 64)
+    module = rewritten_model(job, reference_of(job), example).module
+    with captured_output(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        plain, theirs = (
+            torch.onnx.export(
+                module, (example,), dynamo=True, opset_version=OPSET, optimize=by, verbose=False
+            )
+            for by in (False, True)
+        )
+    assert plain is not None and theirs is not None
+    before = len(plain.model_proto.graph.node)
+    fold_constants(plain.model)
+    ours = onnxsim.simplify(plain.model_proto)[0].graph.node
+    expected = onnxsim.simplify(theirs.model_proto)[0].graph.node
+    assert [node.op_type for node in ours] == [node.op_type for node in expected]
+    assert len(ours) < before

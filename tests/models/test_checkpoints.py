@@ -161,7 +161,9 @@ def test_every_model_fits_itself_alone(spec: ModelSpec) -> None:
 
 
 @pytest.mark.parametrize(
-    "spec", [s for s in MODELS if s.task == CLASSIFICATION], ids=lambda spec: spec.short_name
+    "spec",
+    [s for s in MODELS if s.task == CLASSIFICATION and not s.name.endswith("-bn-hs")],
+    ids=lambda spec: spec.short_name,
 )
 def test_timm_names_there_and_back(spec: ModelSpec) -> None:
     ours = empty_state_dict(spec)

@@ -26,6 +26,7 @@ CASES = {
     "sam-l0_512x512": "sam-l0",
     "seg-b0-cityscapes_256x512": "seg-b0-cityscapes",
     "seg-b1-ade20k_256x256": "seg-b1-ade20k",
+    "edgenext_xx_small_256x256": "edgenext-xx-small",
 }
 # Float32 noise of the published implementation is at most 5e-5 of the output's rms; zeros instead of the
 # image move the output by 2e-2 or more.

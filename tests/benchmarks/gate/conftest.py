@@ -15,7 +15,8 @@ from evit_deploy.benchmarks.checks import Check, Status
 from evit_deploy.benchmarks.gate.compare_facts import compare_facts
 from evit_deploy.benchmarks.gate.facts import facts_of
 from evit_deploy.benchmarks.suite import DETERMINISTIC, Tolerances
-from evit_deploy.exporters.export import ExportJob, export
+from evit_deploy.exporters.export import export
+from evit_deploy.exporters.job import ExportJob
 from evit_deploy.exporters.options import ExportOptions
 from evit_deploy.exporters.rewrites import EXPORT_PIPELINE
 from evit_deploy.models.weights import resolve_weights

@@ -45,6 +45,7 @@ def test_the_cheapest(maps: Cost, taps: Cost, unit: str, expected: str) -> None:
     ("place", "expected"),
     [
         ("mbconv 3x3/2 24-96-48 120x128", ("taps", f"as {PLACE}")),
+        ("mbconv 3x3/2:gelu 16-64-32 112x112", ("taps", f"as {PLACE}")),  # no formulation saves activations
         ("mbconv 3x3/1 16-64-32 112x112", ("maps", "not measured")),  # another stride
         ("mbconv 3x3/2 16-64-32 112x300", ("maps", "not measured")),  # too far
         ("head 3x3/2 16-64-32 112x112", ("maps", "not measured")),

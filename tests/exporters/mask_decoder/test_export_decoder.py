@@ -95,6 +95,20 @@ def test_other_models_have_no_mask_decoder() -> None:
     assert caught.value.code == Exit.USAGE
 
 
+def test_a_box_must_find_room() -> None:
+    with pytest.raises(UserError, match="--points 1: expected at least 2"):
+        DecoderOptions("onnx", 1).settled(SAM)
+
+
+@pytest.mark.slow
+def test_a_fixed_number_of_points_in_onnx(decoder_weights: LoadedWeights, tmp_path: Path) -> None:
+    made = export_decoder(DecoderJob(SAM, DecoderOptions("onnx", 3), decoder_weights, tmp_path))
+    with open_runner(made.path) as runner:
+        assert {info.name: info.shape for info in runner.inputs}["point_labels"] == (1, 3)
+    assert {check.sample for check in made.report.checks} >= {"box, point: masks", "mask alone: masks"}
+    assert not any(check.sample.startswith("points") for check in made.report.checks)
+
+
 def test_options_in_the_name(decoder_weights: LoadedWeights, tmp_path: Path) -> None:
     trained = replace(decoder_weights, provenance=replace(decoder_weights.provenance, source="file"))
     job = DecoderJob(SAM, DecoderOptions("onnx", 4), trained, tmp_path)

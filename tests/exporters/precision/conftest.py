@@ -8,10 +8,13 @@ from dataclasses import replace
 import pytest
 from mixed_graphs import Float32
 
-from evit_deploy.exporters.export import Exported, ExportJob, export, reference_of, rewritten_model
+from evit_deploy.exporters.export import Exported, export
+from evit_deploy.exporters.job import ExportJob
 from evit_deploy.exporters.precision.calibration import shipped_calibration
 from evit_deploy.exporters.precision.int8_blocks import block_paths, operators_by_block
 from evit_deploy.exporters.precision.mixed_graph import MixedGraph
+from evit_deploy.exporters.reference import reference_of
+from evit_deploy.exporters.rewritten import rewritten_model
 from evit_deploy.exporters.samples import check_inputs
 from evit_deploy.models.efficientvit import EfficientViT
 

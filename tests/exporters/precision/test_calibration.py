@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+import struct
 import subprocess
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -64,16 +66,51 @@ def test_what_cannot_be_used_is_named_all_of_it(folder: Path) -> None:
     (folder / "torn.jpg").write_bytes(photograph[: len(photograph) // 2])
     (folder / "broken.png").write_bytes((folder / "alpha.png").read_bytes()[:60])
     (folder / "empty.jpg").touch()
+    (folder / "gone.jpg").symlink_to(folder / "nowhere.jpg")
     with pytest.raises(UserError) as caught:
         read_calibration(folder)
     message = str(caught.value)
     assert caught.value.code == Exit.IMAGE
-    assert "5 of 11 files cannot be used" in message
+    assert "6 of 12 files cannot be used" in message
     assert "\n" not in message
-    for name in ("notes.txt", "torn.jpg", "broken.png", "empty.jpg"):
-        assert f"{name}: not read as an image" in message
+    for name, reason in (
+        ("notes.txt", "of no known format"),
+        ("empty.jpg", "of no known format"),
+        ("torn.jpg", "image file is truncated"),
+        ("broken.png", ""),
+        ("gone.jpg", "[Errno 2] No such file or directory"),
+    ):
+        assert f"{name}: not read as an image ({reason}" in message
     assert "deep.png: I;16: more than 8 bits a channel; save it with 8" in message
     assert "grey.jpg" not in message
+
+
+def png_of_16_bits(pixels: np.ndarray) -> bytes:
+    """Colour, which Pillow reads but does not write."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    height, width = pixels.shape[:2]
+    rows = b"".join(b"\0" + row.tobytes() for row in pixels.astype(">u2"))
+    header = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
+
+
+def test_colours_of_16_bits_and_transparent_palettes_are_read_without_a_word(tmp_path: Path) -> None:
+    """Warnings are errors here."""
+    (tmp_path / "deep.png").write_bytes(png_of_16_bits(PIXELS.astype(np.uint16) * 257))
+    palette = Image.fromarray(PIXELS).convert("P")
+    palette.save(tmp_path / "palette.png", transparency=bytes(range(256)))
+    deep, shown = read_calibration(tmp_path).pixels(40, 60)
+    assert np.array_equal(deep, PIXELS)
+    assert np.array_equal(shown, np.asarray(palette.convert("RGB")))
 
 
 @pytest.mark.parametrize("kind", ["empty", "missing", "file", "hidden only"])

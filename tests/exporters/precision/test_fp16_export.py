@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from evit_deploy.errors import ParityError
-from evit_deploy.exporters.export import Exported, ExportJob, export
+from evit_deploy.exporters.export import Exported, export
+from evit_deploy.exporters.job import ExportJob
 from evit_deploy.exporters.plain import PLAIN_PIPELINE
 from evit_deploy.exporters.precision.attention_ranges import PRODUCTS_BELOW
 from evit_deploy.exporters.precision.float16_compute import KEY, VALUE

@@ -16,7 +16,8 @@ import torch
 from torch import nn
 
 from evit_deploy.errors import ParityError
-from evit_deploy.exporters.export import Exported, ExportJob, export
+from evit_deploy.exporters.export import Exported, export
+from evit_deploy.exporters.job import ExportJob
 from evit_deploy.exporters.precision.schemes import SCHEMES
 from evit_deploy.exporters.reverify import verify_artifact
 from evit_deploy.exporters.rewrites import PIPELINES, Rewrite

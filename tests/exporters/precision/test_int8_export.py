@@ -14,7 +14,8 @@ from torch import nn
 
 from evit_deploy.artifact import read_manifest
 from evit_deploy.errors import EvitError, Exit, ParityError
-from evit_deploy.exporters.export import Exported, ExportJob, export
+from evit_deploy.exporters.export import Exported, export
+from evit_deploy.exporters.job import ExportJob
 from evit_deploy.exporters.precision.calibration import read_calibration, shipped_calibration
 from evit_deploy.exporters.precision.int8_operators import OPERATORS
 from evit_deploy.exporters.precision.int8_tflite import quantize_tflite

@@ -13,7 +13,8 @@ from onnx import TensorProto, numpy_helper
 
 from evit_deploy.artifact import EMBEDDED_KEY, read_manifest
 from evit_deploy.errors import EvitError, Exit, ParityError
-from evit_deploy.exporters.export import Exported, ExportJob, export
+from evit_deploy.exporters.export import Exported, export
+from evit_deploy.exporters.job import ExportJob
 from evit_deploy.exporters.precision.calibration import read_calibration, shipped_calibration
 from evit_deploy.exporters.precision.int8_onnx import quantize_onnx
 from evit_deploy.exporters.precision.int8_operators import OPERATORS

@@ -11,8 +11,9 @@ import pytest
 from mixed_graphs import Float32
 
 from evit_deploy.artifact import Manifest, read_manifest, to_json
-from evit_deploy.exporters.export import Exported, ExportJob, export
+from evit_deploy.exporters.export import Exported, export
 from evit_deploy.exporters.formats import FORMATS, Format
+from evit_deploy.exporters.job import ExportJob
 from evit_deploy.exporters.precision.int8_tflite import quantize_tflite
 from evit_deploy.exporters.precision.mixed_graph import MixedGraph, Split, split_images
 from evit_deploy.exporters.precision.mixed_search import fewest_in_float32, measure_alone, ranked

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from evit_deploy.exporters.export import Exported, ExportJob
+from evit_deploy.exporters.export import Exported
+from evit_deploy.exporters.job import ExportJob
 
 Exports = Callable[..., tuple[ExportJob, Exported]]
 RunBench = Callable[..., "CompletedProcess[str]"]
