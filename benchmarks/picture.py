@@ -46,7 +46,10 @@ def draw_picture(graph: Path, image: Path | None, output: Path) -> None:
             Exit.ARTIFACT_UNREADABLE,
         )
     if manifest.num_classes is None:
-        raise UserError(f"{graph}: is a {manifest.task} model, whose answers are no classes: nothing to draw")
+        raise UserError(
+            f"{graph}: is a {manifest.task} model, whose answers are no classes: nothing to draw; what an "
+            "EfficientViT-SAM finds, 'evit-bench segment' draws"
+        )
     pixels = load_photograph(image or _shipped(), *_size(manifest))  # (H, W, 3)
     scores = _run(graph, manifest, pixels)
     title = f"{manifest.name} in {graph.suffix[1:]}"

@@ -42,6 +42,7 @@ class Exit(IntEnum):
     STORE = 34  # no store of results, a damaged one, or a newer program's
     PEERS = 37  # other engines' packages cannot be set up, or a converter of theirs fails
     DATASET = 40  # no dataset of a known layout, nothing in it to use, or not one for the model
+    PROMPT = 41  # of EfficientViT-SAM: empty, outside of the image, or more than the decoder takes
     INTERRUPTED = 130
 
 

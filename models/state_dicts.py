@@ -59,6 +59,21 @@ def fitted_state_dict(tensors: Mapping[str, Tensor], spec: ModelSpec, *, source:
     return {key: _converted(key, tensors.get(key), like, source) for key, like in expected.items()}
 
 
+def fitted_tensors(
+    tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor], *, name: str, source: str
+) -> dict[str, Tensor]:
+    """The same for a network that is no model of the zoo: `expected` are its tensors, `name` what it is.
+
+    Raises:
+        UserError: as `fitted_state_dict`.
+    """
+    differences = _compare(tensors, expected)
+    if differences:
+        listed = _listed(differences, tensors, expected)
+        raise UserError(f"{source} does not fit {name}: {listed}", Exit.CHECKPOINT_MISMATCH)
+    return {key: _converted(key, tensors.get(key), like, source) for key, like in expected.items()}
+
+
 def fitting_models(tensors: Mapping[str, Tensor]) -> list[str]:
     """Names of the known models that the tensors fit, whatever the class count."""
     return [
@@ -97,7 +112,13 @@ def _converted(key: str, tensor: Tensor | None, like: Tensor, source: str) -> Te
 
 
 def _describe(differences: Differences, tensors: Mapping[str, Tensor], spec: ModelSpec, source: str) -> str:
-    expected = empty_state_dict(spec, _class_count(tensors, spec))
+    listed = _listed(differences, tensors, empty_state_dict(spec, _class_count(tensors, spec)))
+    fits = fitting_models(tensors)
+    hint = f"it fits {' and '.join(fits)}: name that model" if fits else "it fits none of the known models"
+    return f"{source} does not fit {spec.name}: {listed}; {hint}"
+
+
+def _listed(differences: Differences, tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str:
     shapes = [
         f"{key} is {_shape(tensors[key])} instead of {_shape(expected[key])}" for key in differences.misshaped
     ]
@@ -106,9 +127,7 @@ def _describe(differences: Differences, tensors: Mapping[str, Tensor], spec: Mod
         _count(differences.unexpected, "unexpected"),
         _count(shapes, "of another shape"),
     )
-    fits = fitting_models(tensors)
-    hint = f"it fits {' and '.join(fits)}: name that model" if fits else "it fits none of the known models"
-    return f"{source} does not fit {spec.name}: {'; '.join(part for part in parts if part)}; {hint}"
+    return "; ".join(part for part in parts if part)
 
 
 def _count(names: Sequence[str], what: str) -> str:

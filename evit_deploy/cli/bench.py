@@ -22,6 +22,7 @@ from evit_deploy.cli.bench_peers import peers
 from evit_deploy.cli.bench_predict import add_predictions, profile_for
 from evit_deploy.cli.bench_profile import profile as profile_command
 from evit_deploy.cli.bench_report import report
+from evit_deploy.cli.bench_segment import segment
 from evit_deploy.cli.bench_store import store as store_command
 from evit_deploy.cli.common import DefaultGroup, Reporter, reporter_of, run_command, verbosity_options
 from evit_deploy.cli.device_choices import choose, refuse_for_emulated, setup_options
@@ -186,6 +187,7 @@ bench.add_command(history)
 bench.add_command(instructions)
 bench.add_command(peers)
 bench.add_command(profile_command)
+bench.add_command(segment)
 bench.add_command(store_command)
 bench.add_command(report)
 

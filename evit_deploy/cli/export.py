@@ -19,6 +19,7 @@ from evit_deploy.artifact import DEFAULT_FOLDER, FORMAT_SUFFIXES
 from evit_deploy.cli.calibration import calibration_of, formats_of, method_options, warn_of_the_default
 from evit_deploy.cli.common import DefaultGroup, Reporter, reporter_of, run_command, verbosity_options
 from evit_deploy.cli.convert_weights import convert_weights
+from evit_deploy.cli.export_decoder import decoder
 from evit_deploy.cli.resolution import parse_resolution, resolution_option
 from evit_deploy.cli.sensitivity import sensitivity
 from evit_deploy.errors import Exit, ParityError, SetupError, UserError
@@ -45,6 +46,7 @@ def cli() -> None:
       evit-export seg-b0-cityscapes -r 512x1024 --head argmax --preprocess
       evit-export b1 --weights checkpoint.pt
       evit-export verify artifacts/efficientvit_b1-r224-fp32-random.onnx
+      evit-export decoder sam-l0                    its mask decoder, beside the encoder
       evit-export sensitivity b0 -r 96 --calibration images/
       evit-export convert-weights timm_b1.safetensors --to published -o b1.pt
       evit-export list
@@ -448,6 +450,7 @@ def require_export_packages() -> None:
         )
 
 
+cli.add_command(decoder)
 cli.add_command(sensitivity)
 cli.add_command(convert_weights)
 

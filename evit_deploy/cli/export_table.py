@@ -16,12 +16,13 @@ from evit_deploy.exporters.options import NO_TARGET
 from evit_deploy.models.zoo import CLASSIFICATION, IMAGE_EMBEDDING, MODELS, SEGMENTATION, ModelSpec
 
 if TYPE_CHECKING:
+    from evit_deploy.exporters.mask_decoder.export import ExportedDecoder
     from evit_deploy.exporters.reverify import Outcome
 
 MEASURES = {CLASSIFICATION: "top-1", SEGMENTATION: "mIoU", IMAGE_EMBEDDING: "COCO mAP"}
 
 
-def print_exported(exported: Sequence[Exported]) -> None:
+def print_exported(exported: Sequence[Exported | ExportedDecoder]) -> None:
     """One row an artifact."""
     table = _table("Exported and verified against PyTorch (float64)")
     for column in ("artifact", "size MB", "ops", "XNNPACK", "worst", "on input"):
@@ -47,7 +48,7 @@ def print_exported(exported: Sequence[Exported]) -> None:
     stdout_console().print(table)
 
 
-def _formulated_for(exported: Sequence[Exported]) -> str | None:
+def _formulated_for(exported: Sequence[Exported | ExportedDecoder]) -> str | None:
     """Whose costs decided, where another target would have another graph."""
     chosen = [
         item.manifest for item in exported if item.manifest.format == "onnx" and item.manifest.formulations
@@ -120,7 +121,7 @@ def _table(title: str) -> Table:
     return Table(title=title, title_justify="left", caption_justify="left")
 
 
-def _closeness(item: Exported) -> str:
+def _closeness(item: Exported | ExportedDecoder) -> str:
     """SQNR of logits; the share of agreeing pixels of a class map, where decibels mean nothing."""
     comparison = item.report.worst.comparison
     if item.manifest.outputs[0].dtype == "int32":

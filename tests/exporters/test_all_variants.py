@@ -1,4 +1,4 @@
-"""Every published B model in both formats."""
+"""Every published model in both formats."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import pytest
 
 from evit_deploy.exporters.export import export
 from evit_deploy.exporters.job import ExportJob
-from evit_deploy.models.zoo import MODELS, SEGMENTATION, ModelSpec
+from evit_deploy.models.zoo import CLASSIFICATION, MODELS, ModelSpec
 from evit_deploy.runtimes import open_runner
 
-SIZES = {"cityscapes": (256, 512), "ade20k": (256, 256), "imagenet-1k": (224, 224)}
+SIZES = {"cityscapes": (256, 512), "ade20k": (256, 256), "imagenet-1k": (224, 224), "sa-1b": (256, 256)}
 
 
 @pytest.mark.slow
@@ -35,4 +35,4 @@ def test_exports(spec: ModelSpec, format: str, job_for: Callable[..., ExportJob]
         for value in (0.0, -1e4, 1e4):  # constant images, which the checks do not have
             (output,) = runner.run({"image": np.full(shape, value, np.float32)}).values()
             assert np.isfinite(output).all()
-    assert (output.ndim == 4) == (spec.task == SEGMENTATION)
+    assert (output.ndim == 4) == (spec.task != CLASSIFICATION)
