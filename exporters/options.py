@@ -70,11 +70,9 @@ class ExportOptions:
                 f"{self.format}",
                 Exit.USAGE,
             )
-        if (self.format, self.precision) == ("onnx", "int8") and self.target != DEFAULT_TARGET:
+        if self.precision == "int8" and self.target != DEFAULT_TARGET:
             raise UserError(
-                f"--target {self.target}: int8 ONNX has one formulation for all cores; drop --target, or "
-                "name --format tflite",
-                Exit.USAGE,
+                f"--target {self.target}: int8 has one formulation for all cores; drop --target", Exit.USAGE
             )
         self._check_min_sqnr()
         if self.dynamic_batch and self.format != "onnx":

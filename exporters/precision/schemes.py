@@ -24,7 +24,7 @@ from evit_deploy.exporters.precision.float16_weights import round_weights
 from evit_deploy.exporters.precision.int8_onnx import quantize_onnx
 from evit_deploy.exporters.precision.int8_operators import DESCRIPTIONS
 from evit_deploy.exporters.precision.int8_tflite import quantize_tflite
-from evit_deploy.exporters.rewrites import INT8_ONNX_PIPELINE, Rewrite
+from evit_deploy.exporters.rewrites import INT8_ONNX_PIPELINE, INT8_TFLITE_PIPELINE, Rewrite
 from evit_deploy.exporters.rewrites.batch_norm import NAME as BATCH_NORM
 from evit_deploy.runtimes import DEFAULTS, RuntimeOptions
 
@@ -83,6 +83,6 @@ SCHEMES: Mapping[str, Scheme] = {
         first="fp32",
         quantize={"onnx": quantize_onnx, "tflite": quantize_tflite},
         descriptions=DESCRIPTIONS,
-        pipelines={"onnx": INT8_ONNX_PIPELINE},
+        pipelines={"onnx": INT8_ONNX_PIPELINE, "tflite": INT8_TFLITE_PIPELINE},
     ),
 }
