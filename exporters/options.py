@@ -86,11 +86,9 @@ class ExportOptions:
                 f"{self.format}{why}",
                 Exit.USAGE,
             )
-        if (self.format, self.precision) == ("onnx", "int8") and self.target != DEFAULT_TARGET:
+        if self.precision == "int8" and self.target != DEFAULT_TARGET:
             raise UserError(
-                f"--target {self.target}: int8 ONNX has one formulation for all cores; drop --target, or "
-                "name --format tflite",
-                Exit.USAGE,
+                f"--target {self.target}: int8 has one formulation for all cores; drop --target", Exit.USAGE
             )
         self._check_min_sqnr()
         self._check_calibration_method()

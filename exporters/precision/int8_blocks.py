@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from evit_deploy.errors import EvitError, Exit
-from evit_deploy.exporters.precision.int8_operators import OPERATORS
+from evit_deploy.exporters.precision.int8_operators import WEIGHTED
 from evit_deploy.exporters.tflite_metadata import read_model
 from evit_deploy.models.efficientvit import EfficientViTBlock
 from evit_deploy.models.heads import SegmentationHead
@@ -102,7 +102,7 @@ def _weighted_operators(content: bytes) -> Iterator[tuple[str, NDArray[Any] | No
     """Output tensor and weight of each operator that int8 quantises; `None`: the weight is no constant."""
     from ai_edge_litert import schema_py_generated as schema
 
-    wanted = {getattr(schema.BuiltinOperator, name) for name in OPERATORS["tflite"]}
+    wanted = {getattr(schema.BuiltinOperator, name) for name in WEIGHTED}
     model = read_model(content)
     (graph,) = model.subgraphs
     names = [tensor.name.decode() for tensor in graph.tensors]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+# Of TFLite, those with weights: what a graph is quantised by. The others follow them: `int8_neighbours.py`.
+WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 OPERATORS: Mapping[str, tuple[str, ...]] = {
     "onnx": ("Conv", "Gemm", "HardSwish", "Add"),
-    "tflite": ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"),
+    "tflite": (*WEIGHTED, "ADD", "MEAN"),
 }
 _RANGE = "asymmetric, by tensor, range fixed by calibration"
 DESCRIPTIONS: Mapping[str, Mapping[str, object]] = {
@@ -19,7 +21,7 @@ DESCRIPTIONS: Mapping[str, Mapping[str, object]] = {
     "tflite": {
         "operators": list(OPERATORS["tflite"]),
         "weights": "int8, symmetric, by output channel",
-        "activations": f"int8, {_RANGE}",
+        "activations": f"int8, {_RANGE}; from -3 on in front of HARD_SWISH",
         "elsewhere": "float32",
     },
 }
@@ -45,7 +47,7 @@ WEIGHTS_DESCRIPTIONS: Mapping[str, Mapping[str, object]] = {
         "activations": "float32",
     },
     "tflite": {
-        "operators": list(OPERATORS["tflite"]),
+        "operators": list(WEIGHTED),
         "weights": "int8, symmetric, by output channel, widened at load",
         "activations": "float32",
     },

@@ -1,4 +1,4 @@
-"""A TFLite graph whose convolutions and fully connected layers compute in int8, everything else in float32.
+"""A TFLite graph whose convolutions, residual sums and fully connected layers compute in int8.
 
     before:  y = CONV_2D(x, W)
     after:   y = DEQUANTIZE(CONV_2D(QUANTIZE(x), Wq))
@@ -6,18 +6,20 @@
     W    int8, symmetric, a scale for each output channel
     x    int8, asymmetric, a scale for the tensor, its range seen on calibration images and fixed in the file
 
-By ai-edge-quantizer. Not quantised, on purpose: the attention's matmuls and its division (a quantised zero in
-the denominator is 0/0), and Hardswish, whose int8 form XNNPACK does not take: the graph stays one partition.
-Where a convolution's output goes straight into another one, no float32 is between them.
+By ai-edge-quantizer; what else is in int8 beside convolutions, and why, stands in `int8_neighbours.py`. Not
+quantised, on purpose: the attention's matmuls and its division (a quantised zero in the denominator is 0/0),
+and Hardswish, whose int8 form XNNPACK does not take: the graph stays one partition. Where what writes a
+tensor and all that read it are in int8, no float32 is between them.
 
 The range of a tensor depends neither on the order of the images nor on which operators are quantised, so a
-graph is calibrated once and may then be quantised in any choice of its operators.
+graph is calibrated once and may then be quantised in any choice of its operators. What Hardswish reads begins
+at -3, below which all is zero behind it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
@@ -25,15 +27,16 @@ from numpy.typing import NDArray
 
 from evit_deploy.errors import Exit, SetupError
 from evit_deploy.exporters.precision.ends import NO_ENDS, IntegerEnds
-from evit_deploy.exporters.precision.int8_operators import OPERATORS
+from evit_deploy.exporters.precision.int8_neighbours import Operators, hardswish_inputs, int8_neighbours
+from evit_deploy.exporters.precision.int8_operators import WEIGHTED
 from evit_deploy.exporters.precision.observed import observed_in_tflite
 from evit_deploy.exporters.precision.range_methods import MINMAX, RangeMethod, narrowed
 from evit_deploy.exporters.quiet import conversion
 from evit_deploy.exporters.tflite_metadata import read_model, write_model
 
 BITS = 8
-# What the quantizer calls an end; the stem pads the image itself, which then is a matter of bytes.
-_AT_INPUT, _AT_OUTPUT = ("INPUT", "PAD"), ("OUTPUT",)
+HARDSWISH_ZERO = -3.0  # up to here Hardswish is 0
+_AT_INPUT, _AT_OUTPUT = ("INPUT",), ("OUTPUT",)  # what the quantizer calls an end
 Ranges = Any  # the quantizer's own: tensor name -> its smallest and largest value
 
 
@@ -66,8 +69,12 @@ def ranges_of(
 ) -> Ranges:
     """The ranges of every tensor that could be quantised; arguments and errors as of `quantize_tflite`."""
     with conversion("int8"):
-        ranges = min_max_ranges(content, inputs, _quantizer(content, ends).get_quantization_recipe())
-        return ranges if method == MINMAX else {**ranges, **_narrowed(content, ranges, inputs, method)}
+        ranges = min_max_ranges(content, inputs, _quantizer(content, (), ends).get_quantization_recipe())
+        if method != MINMAX:
+            ranges = {**ranges, **_narrowed(content, ranges, inputs, method)}
+        for name in hardswish_inputs(Operators(content)):
+            _cut_below(ranges[name], HARDSWISH_ZERO)
+        return ranges
 
 
 def _narrowed(content: bytes, ranges: Ranges, inputs: Iterable[NDArray[Any]], method: RangeMethod) -> Ranges:
@@ -86,25 +93,21 @@ def _narrowed(content: bytes, ranges: Ranges, inputs: Iterable[NDArray[Any]], me
 
 
 def quantize_with(
-    content: bytes, ranges: Ranges, float32: Iterable[str] = (), ends: IntegerEnds = NO_ENDS
+    content: bytes, ranges: Ranges, float32: Collection[str] = (), ends: IntegerEnds = NO_ENDS
 ) -> bytes:
     """An int8 TFLite file, from ranges that are known.
 
     Args:
         content: the float32 file that the ranges were seen on.
         ranges: of `ranges_of`.
-        float32: output tensors of those operators that are left as they are.
+        float32: output tensors of those operators with weights that are left as they are.
         ends: as of `quantize_tflite`.
 
     Raises:
         SetupError, EvitError: as `quantize_tflite`.
     """
     with conversion("int8"):
-        job = _quantizer(content, ends)
-        for name in float32:
-            # Scopes are the names of the outputs, each ended by a semicolon; what comes later prevails.
-            job.update_quantization_recipe(f"^{re.escape(name)};?$", "*", algorithm_key="no_quantize")
-        quantized = job.quantize(ranges)
+        quantized = _quantizer(content, float32, ends).quantize(ranges)
     return write_model(constants_inside(bytes(quantized.quantized_model)))
 
 
@@ -125,12 +128,27 @@ def new_quantizer(content: bytes) -> Any:
     return quantizer.Quantizer(bytearray(content))
 
 
-def _quantizer(content: bytes, ends: IntegerEnds) -> Any:
+def _quantizer(content: bytes, float32: Collection[str], ends: IntegerEnds) -> Any:
     """With the recipe for the whole file."""
     job = new_quantizer(content)
-    for operator in (*OPERATORS["tflite"], *_AT_INPUT * ends.input, *_AT_OUTPUT * ends.output):
+    for operator in (*WEIGHTED, *_AT_INPUT * ends.input, *_AT_OUTPUT * ends.output):
         job.add_static_config(".*", operator, BITS, BITS)
+    for operator, name in int8_neighbours(Operators(content), float32):
+        job.add_static_config(_scope(name), operator, BITS, BITS)
+    for name in float32:  # what comes later prevails
+        job.update_quantization_recipe(_scope(name), "*", algorithm_key="no_quantize")
     return job
+
+
+def _scope(name: str) -> str:
+    """The operator that writes this tensor: a scope is the names of outputs, each ended by a semicolon."""
+    return f"^{re.escape(name)};?$"
+
+
+def _cut_below(seen: dict[str, Any], least: float) -> None:
+    """Let the range of a tensor begin there, if it goes beyond it on both sides."""
+    if np.max(seen["max"]) > least:
+        seen["min"] = np.maximum(seen["min"], least).astype(seen["min"].dtype)
 
 
 def constants_inside(content: bytes) -> Any:

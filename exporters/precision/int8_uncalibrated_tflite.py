@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from evit_deploy.exporters.precision.int8_operators import OPERATORS
+from evit_deploy.exporters.precision.int8_operators import WEIGHTED
 from evit_deploy.exporters.precision.int8_tflite import BITS, constants_inside, new_quantizer
 from evit_deploy.exporters.quiet import conversion
 from evit_deploy.exporters.tflite_metadata import write_model
@@ -42,7 +42,7 @@ def _narrowed(content: bytes, configs: Mapping[str, str]) -> bytes:
         return write_model(constants_inside(bytes(job.quantize().quantized_model)))
 
 
-_WEIGHTS_ONLY = dict.fromkeys(OPERATORS["tflite"], _WEIGHTS)
+_WEIGHTS_ONLY = dict.fromkeys(WEIGHTED, _WEIGHTS)
 weights_in_tflite = partial(_narrowed, configs=_WEIGHTS_ONLY)
 dynamic_in_tflite = partial(
     _narrowed, configs={**_WEIGHTS_ONLY, "CONV_2D": _DYNAMIC, "FULLY_CONNECTED": _DYNAMIC}

@@ -34,7 +34,7 @@ from evit_deploy.exporters.precision.int8_tflite import quantize_tflite
 from evit_deploy.exporters.precision.int8_uncalibrated_tflite import dynamic_in_tflite, weights_in_tflite
 from evit_deploy.exporters.precision.int8_weights_onnx import weights_in_onnx
 from evit_deploy.exporters.precision.range_methods import RangeMethod
-from evit_deploy.exporters.rewrites import INT8_ONNX_PIPELINE, Rewrite
+from evit_deploy.exporters.rewrites import INT8_ONNX_PIPELINE, INT8_TFLITE_PIPELINE, Rewrite
 from evit_deploy.exporters.rewrites.batch_norm import NAME as BATCH_NORM
 from evit_deploy.runtimes import DEFAULTS, RuntimeOptions
 
@@ -93,7 +93,7 @@ SCHEMES: Mapping[str, Scheme] = {
         first="fp32",
         quantize={"onnx": quantize_onnx, "tflite": quantize_tflite},
         descriptions=DESCRIPTIONS,
-        pipelines={"onnx": INT8_ONNX_PIPELINE},
+        pipelines={"onnx": INT8_ONNX_PIPELINE, "tflite": INT8_TFLITE_PIPELINE},
     ),
     "int8-full": Scheme(  # of plain exports only
         first="fp32",

@@ -21,26 +21,31 @@ from torch import Tensor, nn
 
 from evit_deploy.exporters.rewrites.linear_attention import kept_from_zero
 from evit_deploy.exporters.rewrites.separate_heads import Heads, SeparateHeads, projection_weights
+from evit_deploy.exporters.rewrites.surgery import InputShapes, replace_modules
 from evit_deploy.exporters.rewrites.token_sums import blocks_of, channel_sums, head_products
 from evit_deploy.models.attention import LiteMLA
 
+NAME = "channel-major-attention"
 QUARTER = 0.25
+# Where all blocks of a model are of this form: segmentation B0 with trained weights, 512 tokens, was off by
+# 1.3e-4 of the rms on a black image, where 1e-4 is allowed.
+SHORT_BLOCK = 256
 
 
 class ChannelMajorLiteMLA(nn.Module):
     """`LiteMLA` for one image of one size. The BatchNorm of the reference is folded already.
 
-    `denominator` makes of t what is divided by.
+    Tokens are summed `block` at a time, see `token_sums.py`; `denominator` makes of t what is divided by.
     """
 
     denominator: Callable[[Tensor], Tensor] = staticmethod(kept_from_zero)
 
-    def __init__(self, reference: LiteMLA, height: int, width: int) -> None:
+    def __init__(self, reference: LiteMLA, height: int, width: int, block: int | None = None) -> None:
         super().__init__()
         conv = reference.proj.conv
         self.heads_of = SeparateHeads(reference)
         self.dim = reference.dim
-        self.height, self.width, self.blocks = height, width, blocks_of(height, width)
+        self.height, self.width, self.blocks = height, width, blocks_of(height, width, block)
         self.proj = nn.Conv2d(conv.in_channels, conv.out_channels, 1)
         weight = (projection_weights(reference) * QUARTER).reshape(conv.weight.shape)
         self.proj.weight = nn.Parameter(weight.to(conv.weight.dtype), requires_grad=False)
@@ -65,3 +70,13 @@ class ChannelMajorLiteMLA(nn.Module):
     def _by_heads(self, part: Tensor) -> Tensor:
         """(1, hd, H, W) -> (N, h, d), as NHWC has it: what permutes it is one transposition."""
         return part.permute(0, 2, 3, 1).reshape(self.height * self.width, -1, self.dim)
+
+
+def rewrite(model: nn.Module, input_shapes: InputShapes) -> int:
+    """Replace every `LiteMLA` in `model`, norms folded before; returns how many."""
+
+    def replacement(path: str, module: LiteMLA) -> nn.Module:
+        height, width = input_shapes[path][-2:]
+        return ChannelMajorLiteMLA(module, height, width, SHORT_BLOCK)
+
+    return replace_modules(model, LiteMLA, replacement)

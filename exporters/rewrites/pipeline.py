@@ -18,11 +18,13 @@ from evit_deploy.exporters.rewrites import (
     banded_upsample,
     batch_norm,
     bicubic_upsample,
+    channel_major_attention,
     class_map_last,
     fixed_resize,
     float16_upsample,
     integer_layers,
     linear_attention,
+    paired_columns,
     scaled_attention,
 )
 from evit_deploy.exporters.rewrites.surgery import InputShapes, record_input_shapes
@@ -66,6 +68,15 @@ INT8_ONNX_PIPELINE: tuple[Rewrite, ...] = (
     Rewrite(integer_layers.NAME, integer_layers.rewrite),
     Rewrite(fixed_resize.NAME, fixed_resize.rewrite),
     Rewrite(bicubic_upsample.NAME, bicubic_upsample.rewrite),
+)
+# For XNNPACK's: the attention's projection is a convolution, and narrow convolutions fill their tiles.
+INT8_TFLITE_PIPELINE: tuple[Rewrite, ...] = (
+    Rewrite(batch_norm.NAME, batch_norm.rewrite),
+    Rewrite(paired_columns.NAME, paired_columns.rewrite),
+    Rewrite(channel_major_attention.NAME, channel_major_attention.rewrite),
+    Rewrite(banded_upsample.NAME, banded_upsample.rewrite),
+    Rewrite(average_pool_last.NAME, average_pool_last.rewrite),
+    Rewrite(class_map_last.NAME, class_map_last.rewrite),
 )
 PIPELINES: Mapping[str, tuple[Rewrite, ...]] = {"onnx": EXPORT_PIPELINE, "tflite": TFLITE_PIPELINE}
 

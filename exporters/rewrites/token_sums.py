@@ -16,9 +16,13 @@ from torch import Tensor
 BLOCK = 2048
 
 
-def blocks_of(height: int, width: int) -> int:
-    """The fewest blocks of equally many rows, of at most `BLOCK` tokens, or of one row that is longer."""
-    fitting = (m for m in range(1, height + 1) if height % m == 0 and height // m * width <= BLOCK)
+def blocks_of(height: int, width: int, block: int | None = None) -> int:
+    """The fewest blocks of equally many rows, of at most `block` tokens, or of one row that is longer.
+
+    `None` stands for `BLOCK`.
+    """
+    most = BLOCK if block is None else block
+    fitting = (m for m in range(1, height + 1) if height % m == 0 and height // m * width <= most)
     return next(fitting, height)
 
 

@@ -85,15 +85,15 @@ REFUSED: dict[str, tuple[list[str], Exit, str]] = {
         Exit.USAGE,
         "--precision fp16 is for --format tflite; got onnx",
     ),
-    "int8 for ONNX on a target": (
+    "int8 on a target": (
         ["b0", "-p", "int8", "--target", "x86-64"],
         Exit.USAGE,
-        "int8 ONNX has one formulation for all cores; drop --target, or name --format tflite",
+        "int8 has one formulation for all cores; drop --target",
     ),
-    "int8 for ONNX, tuned": (
-        ["b0", "-p", "int8", "-f", "onnx", "-w", "random", "-q", "--tuned"],
+    "int8, tuned": (
+        ["b0", "-p", "int8", "-f", "tflite", "-w", "random", "-q", "--tuned"],
         Exit.USAGE,
-        "--tune and --tuned are for graphs with several formulations: int8 in onnx has one",
+        "--tune and --tuned are for graphs with several formulations: int8 in tflite has one",
     ),
     "calibration of float32": (
         ["b0", "--calibration", "nothing"],

@@ -8,14 +8,13 @@ from dataclasses import replace
 import pytest
 from mixed_graphs import Float32
 
+from evit_deploy.exporters.convert import converted
 from evit_deploy.exporters.export import Exported, export
 from evit_deploy.exporters.job import ExportJob
 from evit_deploy.exporters.precision.calibration import shipped_calibration
 from evit_deploy.exporters.precision.int8_blocks import block_paths, operators_by_block
 from evit_deploy.exporters.precision.mixed_graph import MixedGraph
-from evit_deploy.exporters.reference import reference_of
-from evit_deploy.exporters.rewritten import rewritten_model
-from evit_deploy.exporters.samples import check_inputs
+from evit_deploy.exporters.reference import reference_of, reference_values
 from evit_deploy.models.efficientvit import EfficientViT
 
 Jobs = Callable[..., ExportJob]
@@ -47,12 +46,12 @@ def made_int8_onnx(int8_job: Jobs) -> Exported:
 
 
 @pytest.fixture(scope="session")
-def float32_b0(exported: Callable[..., tuple[ExportJob, Exported]], int8_job: Jobs) -> Float32:
-    """B0 at 64: the int8 export's graph before it is quantised is the float32 export's."""
-    _, made = exported("b0", "tflite")
-    job, content = int8_job(), made.path.read_bytes()
-    module = reference_of(job)
-    rewritten = rewritten_model(job, module, check_inputs(job.options)["noise"]).module
+def float32_b0(int8_job: Jobs, tmp_path_factory: pytest.TempPathFactory) -> Float32:
+    """B0 at 64: the int8 export's graph before it is quantised."""
+    job = int8_job()
+    module, graph = reference_of(job), tmp_path_factory.mktemp("float32") / job.path.name
+    made, _ = converted(job, module, reference_values(job), graph, lambda _: None)
+    content, rewritten = graph.read_bytes(), made.module
     assert isinstance(module.model, EfficientViT)
     paths = block_paths(module.model)
     return Float32(job, content, rewritten, paths, operators_by_block(content, rewritten, paths))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from evit_deploy.errors import EvitError, Exit, ParityError
 from evit_deploy.exporters.export import Exported, export
 from evit_deploy.exporters.job import ExportJob
 from evit_deploy.exporters.precision.calibration import read_calibration, shipped_calibration
-from evit_deploy.exporters.precision.int8_operators import OPERATORS
+from evit_deploy.exporters.precision.int8_operators import OPERATORS, WEIGHTED
 from evit_deploy.exporters.precision.int8_tflite import quantize_tflite
 from evit_deploy.exporters.reverify import verify_artifact
 from evit_deploy.exporters.rewrites import PIPELINES, Rewrite
@@ -26,7 +26,8 @@ from evit_deploy.exporters.tflite_metadata import embedded, read_model
 from evit_deploy.runtimes import delegation_of, open_runner
 
 Jobs = Callable[..., ExportJob]
-FLOAT32, INT8 = 0, 9  # of the format's TensorType
+INT8 = 9  # of the format's TensorType
+FIELDS = ("scale", "zeroPoint")
 WEIGHT = 1  # the input of each of these operators that holds it
 
 
@@ -57,30 +58,79 @@ def test_the_manifest_says_how_and_on_what(made_int8: Exported) -> None:
     assert shipped_calibration().sha256.encode() in content
 
 
-def operators(path: Path) -> list[tuple[str, list[tuple[int, object]]]]:
-    """Name, and type and quantisation of every input."""
+@dataclass(frozen=True)
+class Tensor:
+    """Of a file; `scales` and `zero_points` are empty where it is not quantised."""
+
+    name: str
+    type: int
+    scales: tuple[float, ...]
+    zero_points: tuple[float, ...]
+
+
+def numbers(quantization: object, field: str) -> tuple[float, ...]:
+    found = getattr(quantization, field, None)
+    return () if found is None else tuple(found.tolist())
+
+
+def operators(path: Path) -> list[tuple[str, list[Tensor], Tensor]]:
+    """Name, inputs and output of each."""
     from ai_edge_litert import schema_py_generated as schema
 
     names = {value: name for name, value in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
     model = read_model(path.read_bytes())
     (graph,) = model.subgraphs
-    tensors = [(tensor.type, tensor.quantization) for tensor in graph.tensors]
+    tensors = [
+        Tensor(t.name.decode(), t.type, *(numbers(t.quantization, field) for field in FIELDS))
+        for t in graph.tensors
+    ]
     codes = [max(code.builtinCode, code.deprecatedBuiltinCode) for code in model.operatorCodes]
-    return [(names[codes[o.opcodeIndex]], [tensors[i] for i in o.inputs if i >= 0]) for o in graph.operators]
+    return [
+        (names[codes[o.opcodeIndex]], [tensors[i] for i in o.inputs if i >= 0], tensors[o.outputs[0]])
+        for o in graph.operators
+    ]
 
 
-def test_convolutions_are_int8_and_nothing_else_is(made_int8: Exported) -> None:
+def test_convolutions_are_int8(made_int8: Exported) -> None:
     found = operators(made_int8.path)
-    assert {name for name, _ in found} >= {"CONV_2D", "DEPTHWISE_CONV_2D", "BATCH_MATMUL", "HARD_SWISH"}
-    for name, inputs in found:
-        kinds = [kind for kind, _ in inputs]
-        if name in OPERATORS["tflite"]:
-            assert kinds[:2] == [INT8, INT8], name
-            scales = inputs[WEIGHT][1]
-            assert len(scales.scale) > 1
-            assert not np.any(scales.zeroPoint)
-        elif name not in ("QUANTIZE", "DEQUANTIZE", "RESHAPE", "PAD"):  # the last two move bytes only
-            assert INT8 not in kinds, name
+    assert {name for name, *_ in found} >= {"CONV_2D", "DEPTHWISE_CONV_2D", "BATCH_MATMUL", "HARD_SWISH"}
+    for name, inputs, _ in found:
+        if name in WEIGHTED:
+            assert [tensor.type for tensor in inputs[:2]] == [INT8, INT8], name
+            assert len(inputs[WEIGHT].scales) > 1
+            assert not any(inputs[WEIGHT].zero_points)
+
+
+def test_what_multiplies_or_divides_activations_is_float32(made_int8: Exported) -> None:
+    """A quantised zero in the denominator would be 0/0."""
+    for name, inputs, output in operators(made_int8.path):
+        if name in ("BATCH_MATMUL", "MUL", "DIV", "SUB", "SUM", "RSQRT", "HARD_SWISH"):
+            assert INT8 not in [tensor.type for tensor in (*inputs, output)], name
+
+
+def test_residual_sums_and_padding_are_int8(made_int8: Exported) -> None:
+    found = operators(made_int8.path)
+    sums = [tensors for name, tensors, _ in found if name == "ADD" and tensors[0].type == INT8]
+    assert len(sums) == 11
+    assert all(tensor.type == INT8 for tensors in sums for tensor in tensors)
+    assert all(tensors[0].type == INT8 for name, tensors, _ in found if name == "PAD")
+
+
+def test_hardswish_stands_between_conversions_of_its_own(made_int8: Exported) -> None:
+    """So that XNNPACK can make one look-up of the three: nothing else may read what is between them."""
+    found = operators(made_int8.path)
+    readers = {t.name: [o for o in found if t in o[1]] for _, tensors, _ in found for t in tensors}
+    writers = {output.name: (name, inputs) for name, inputs, output in found}
+    looked_up = 0
+    for source, output in [(inputs[0], output) for name, inputs, output in found if name == "HARD_SWISH"]:
+        if writers[source.name][0] == "DEQUANTIZE":
+            assert len(readers[source.name]) == 1
+            assert [reader[0] for reader in readers[output.name]] == ["QUANTIZE"]
+            (codes,) = writers[source.name][1]
+            # No code is spent on what is zero behind it.
+            assert codes.scales[0] * (-128 - codes.zero_points[0]) > -3 - codes.scales[0]
+            looked_up += 1
+    assert looked_up == sum(name == "HARD_SWISH" for name, *_ in found) - 1  # LayerNorm's
 
 
 def test_two_exports_have_the_same_bytes(made_int8: Exported, int8_job: Jobs) -> None:

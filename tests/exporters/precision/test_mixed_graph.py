@@ -175,4 +175,5 @@ def test_where_int8_is_close_enough_nothing_else_is_measured(mixed_job: MixedJob
     said: list[str] = []
     made = export(mixed_job(25), said.append)
     assert made.manifest.quantization["mixed"]["float32_blocks"] == []
-    assert [step for step in said if "in int8" in step] == ["everything in int8: 33.1 dB"]
+    (step,) = [step for step in said if "in int8" in step]
+    assert step.startswith("everything in int8: 33.")

@@ -4,10 +4,10 @@ import copy
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from evit_deploy.exporters.rewrites import batch_norm
-from evit_deploy.exporters.rewrites.channel_major_attention import ChannelMajorLiteMLA
+from evit_deploy.exporters.rewrites.channel_major_attention import ChannelMajorLiteMLA, rewrite
 from evit_deploy.exporters.rewrites.projected_context_attention import ProjectedContextLiteMLA
 from evit_deploy.exporters.rewrites.separate_heads import Heads, SeparateHeads
 from evit_deploy.models.attention import LiteMLA
@@ -83,6 +83,16 @@ def test_channel_major_is_finite_and_right_in_half_precision(scale: float, rando
     half = rewritten.attend(Heads(*(part.half() for part in heads)))
     assert half.isfinite().all()
     assert (half - exact).abs().max() < 0.02 * exact.abs().max()
+
+
+def test_the_rewrite_sums_in_short_blocks(randomised, relative_error) -> None:
+    module, x = attention(randomised), noise(16, 32)
+    model = nn.Sequential(module, nn.Conv2d(CHANNELS, CHANNELS, 1))
+    assert rewrite(model, {"0": tuple(x.shape)}) == 1
+    assert isinstance(model[0], ChannelMajorLiteMLA)
+    assert model[0].blocks == 2
+    assert relative_error(module(x), model[0](x)) < 1e-10
+    assert rewrite(model, {}) == 0
 
 
 @pytest.mark.parametrize("form", FORMS)

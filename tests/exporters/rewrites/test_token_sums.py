@@ -25,6 +25,10 @@ def test_blocks(height: int, width: int, blocks: int) -> None:
     assert blocks_of(height, width) == blocks
 
 
+def test_shorter_blocks() -> None:
+    assert [blocks_of(16, 32, block) for block in (None, 512, 256, 100)] == [1, 1, 2, 8]
+
+
 @pytest.mark.parametrize("blocks", [1, 2, 3, 6])
 def test_sums_do_not_depend_on_the_blocks(blocks: int) -> None:
     torch.manual_seed(0)
