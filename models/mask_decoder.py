@@ -16,7 +16,7 @@ Source: Kirillov et al., Segment Anything (arXiv 2304.02643), appendix A. The pu
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +26,7 @@ from evit_deploy.models.sam_models import NORM_EPS
 from evit_deploy.prompts import NO_POINT
 
 if TYPE_CHECKING:
-    from transformers import SamConfig
+    from transformers import SamConfig, SamMaskDecoderConfig
 
 COORDINATE_SIDE = 1024  # of the square in which points are given, whatever the encoder's input
 MASK_SIDE = 4 * EMBEDDING_SIDE
@@ -41,9 +41,9 @@ class PromptedMaskDecoder(nn.Module):
         super().__init__()
         from transformers.models.sam.modeling_sam import SamMaskDecoder, SamPromptEncoder
 
-        config = sam_config()
-        self.prompt_encoder: nn.Module = SamPromptEncoder(config)
-        self.mask_decoder: nn.Module = SamMaskDecoder(config.mask_decoder_config)
+        # Any: of what parts a module of `transformers` has, no type says anything.
+        self.prompt_encoder: Any = SamPromptEncoder(prompt_config())
+        self.mask_decoder: Any = SamMaskDecoder(decoder_config())
         _set_norm_eps(self)
 
     def forward(
@@ -101,24 +101,27 @@ class PromptedMaskDecoder(nn.Module):
         return positions.permute(0, 3, 1, 2)
 
 
-def sam_config() -> SamConfig:
+def prompt_config() -> SamConfig:
     """Sizes as published; of the vision part only what the prompt encoder reads."""
-    from transformers import SamConfig, SamMaskDecoderConfig, SamPromptEncoderConfig, SamVisionConfig
+    from transformers import SamConfig, SamPromptEncoderConfig, SamVisionConfig
 
-    config = SamConfig(
-        vision_config=SamVisionConfig(num_pos_feats=EMBEDDING_CHANNELS // 2).to_dict(),
-        prompt_encoder_config=SamPromptEncoderConfig(
-            hidden_size=EMBEDDING_CHANNELS,
-            image_size=COORDINATE_SIDE,
-            patch_size=COORDINATE_SIDE // EMBEDDING_SIDE,
-            num_point_embeddings=KINDS,
-        ).to_dict(),
-        mask_decoder_config=SamMaskDecoderConfig(
-            hidden_size=EMBEDDING_CHANNELS, num_multimask_outputs=MASKS - 1
-        ).to_dict(),
+    prompts = SamPromptEncoderConfig(
+        hidden_size=EMBEDDING_CHANNELS,
+        image_size=COORDINATE_SIDE,
+        patch_size=COORDINATE_SIDE // EMBEDDING_SIDE,
+        num_point_embeddings=KINDS,
     )
+    vision = SamVisionConfig(num_pos_feats=EMBEDDING_CHANNELS // 2)
+    return SamConfig(vision_config=vision.to_dict(), prompt_encoder_config=prompts.to_dict())
+
+
+def decoder_config() -> SamMaskDecoderConfig:
+    """Sizes as published."""
+    from transformers import SamMaskDecoderConfig
+
+    config = SamMaskDecoderConfig(hidden_size=EMBEDDING_CHANNELS, num_multimask_outputs=MASKS - 1)
     # PyTorch's own attention: the one written out rounds to float32, whatever it computes in.
-    config.mask_decoder_config._attn_implementation = "sdpa"
+    config._attn_implementation = "sdpa"
     return config
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,7 +29,7 @@ from evit_deploy.models import create_model, zoo
 from evit_deploy.models.efficientvit_l import LargeBackboneConfig
 from evit_deploy.models.sam import SamEncoderArchitecture
 from evit_deploy.models.spec import ModelSpec
-from evit_deploy.models.weights import resolve_weights
+from evit_deploy.models.weights import LoadedWeights, resolve_weights
 from evit_deploy.photographs import normalise, shipped_photographs
 from evit_deploy.segment_anything import SamPredictor
 
@@ -46,18 +46,15 @@ BACKBONE = LargeBackboneConfig(
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ModelSpec, Path, Path]]:
-    """A model of the zoo for as long as these tests run, its encoder and its decoder, ONNX."""
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> tuple[ModelSpec, Path, Path]:
+    """A model that is in no table, its encoder and its decoder, ONNX."""
     spec = replace(
         zoo.find_model("sam-l0"),
         name="efficientvit-sam-tiny",
         architecture=SamEncoderArchitecture(BACKBONE, depth=1, expand=1, width=8),
         resolution=(SIDE, SIDE),
     )
-    folder = tmp_path_factory.mktemp("sam")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(zoo, "MODELS", (*zoo.MODELS, spec))
-        yield spec, *exported(spec, "onnx", folder)
+    return spec, *exported(spec, "onnx", tmp_path_factory.mktemp("sam"))
 
 
 def exported(spec: ModelSpec, format: str, folder: Path) -> tuple[Path, Path]:
@@ -69,7 +66,7 @@ def exported(spec: ModelSpec, format: str, folder: Path) -> tuple[Path, Path]:
     return encoder.path, decoder.path
 
 
-def decoder_weights(spec: ModelSpec):
+def decoder_weights(spec: ModelSpec) -> LoadedWeights:
     with captured_output():
         from evit_deploy.models.mask_decoder_weights import resolve_decoder_weights
 
@@ -103,7 +100,7 @@ class InPyTorch:
         values = torch.from_numpy(normalise(np.asarray(image), zoo.IMAGENET_MEAN, zoo.IMAGENET_STD))
         values = values.permute(2, 0, 1)[None]  # (1, 3, height, width)
         padded = functional.pad(values, (0, self.side - width, 0, self.side - height))
-        self.embedding = create_model(spec.name)(padded)
+        self.embedding = create_model(spec)(padded)
         self.decoder = reference_decoder(decoder_weights(spec))
         self.scaled = [int(length * 1024 / max(self.size) + 0.5) for length in self.size]
 
@@ -201,9 +198,6 @@ def test_an_image_comes_first(tiny) -> None:
             predictor.predict([(1, 1)], [1])
         with pytest.raises(UserError, match="expected uint8 RGB"):
             predictor.set_image(np.zeros((4, 4), np.uint8))
-
-
-Change = Callable[[dict], dict]
 
 
 def changed_copy(graph: Path, folder: Path, **changes: object) -> Path:

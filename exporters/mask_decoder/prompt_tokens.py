@@ -72,11 +72,12 @@ class MaskTokens(nn.Module):
         side = EMBEDDING_SIDE
         places = mask.reshape(side, 4, side, 4).permute(0, 2, 1, 3)  # (64, 64, 4, 4)
         quarters = places.reshape(side * side * 2, 2, 2, 2).permute(0, 2, 1, 3)  # rows of 2 x 2 pixels
-        x = self.first(quarters.reshape(-1, 4))  # (4 * 4096, 4)
+        x: Tensor = self.first(quarters.reshape(-1, 4))  # (4 * 4096, 4)
         x = self.act(self.norms[0](x))
         x = self.second(x.reshape(side * side, -1))  # (4096, 16)
         x = self.last(self.act(self.norms[1](x)))  # (4096, 256)
-        return (given * x + (1 - given) * self.none)[None]
+        tokens: Tensor = given * x + (1 - given) * self.none  # (4096, 256)
+        return tokens[None]
 
 
 def sine_of_turns(turns: Tensor) -> Tensor:
@@ -94,7 +95,8 @@ def _rows(convolution: nn.Conv2d) -> nn.Linear:
     """A convolution without overlap as a product with rows of (height, width, channel)."""
     weight = convolution.weight.detach().permute(0, 2, 3, 1).flatten(1)  # (C', kh kw C)
     linear = nn.Linear(weight.shape[1], weight.shape[0], dtype=weight.dtype)
-    linear.weight, linear.bias = nn.Parameter(weight.contiguous()), convolution.bias
+    assert convolution.bias is not None
+    linear.weight, linear.bias = nn.Parameter(weight.contiguous()), nn.Parameter(convolution.bias.detach())
     return linear
 
 

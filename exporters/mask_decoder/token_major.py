@@ -15,6 +15,8 @@ float32), so that a graph with a fixed number of places takes fewer points exact
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -29,10 +31,12 @@ IGNORED = -1e4
 class TokenAttention(nn.Module):
     """Softmax attention over heads; `transformers`' SamAttention without its batch axes."""
 
-    def __init__(self, reference: nn.Module) -> None:
+    def __init__(self, reference: Any) -> None:
         super().__init__()
-        self.q_proj, self.k_proj = reference.q_proj, reference.k_proj
-        self.v_proj, self.out_proj = reference.v_proj, reference.out_proj
+        self.q_proj: nn.Linear = reference.q_proj
+        self.k_proj: nn.Linear = reference.k_proj
+        self.v_proj: nn.Linear = reference.v_proj
+        self.out_proj: nn.Linear = reference.out_proj
         self.heads: int = reference.num_attention_heads
         self.scaling: float = reference.scaling
 
@@ -55,13 +59,13 @@ class TokenAttention(nn.Module):
 class TwoWayBlock(nn.Module):
     """Tokens attend to themselves and to the image, then the image to them."""
 
-    def __init__(self, reference: nn.Module) -> None:
+    def __init__(self, reference: Any) -> None:
         super().__init__()
         self.first: bool = reference.skip_first_layer_pe
         self.self_attn = TokenAttention(reference.self_attn)
         self.to_image = TokenAttention(reference.cross_attn_token_to_image)
         self.to_tokens = TokenAttention(reference.cross_attn_image_to_token)
-        self.mlp = reference.mlp
+        self.mlp: nn.Module = reference.mlp
         self.norms = nn.ModuleList(getattr(reference, f"layer_norm{i}") for i in (1, 2, 3, 4))
 
     def forward(
@@ -99,7 +103,7 @@ class TokenMaskDecoder(nn.Module):
         self.points, self.mask = PointTokens(reference), MaskTokens(reference)
         self.layers = nn.ModuleList(map(TwoWayBlock, transformer.layers))
         self.final_attention = TokenAttention(transformer.final_attn_token_to_image)
-        self.final_norm = transformer.layer_norm_final_attn
+        self.final_norm: nn.Module = transformer.layer_norm_final_attn
         self.upscale1, self.upscale2 = _places(decoder.upscale_conv1), _places(decoder.upscale_conv2)
         self.upscale_norm = nn.LayerNorm(
             decoder.upscale_layer_norm.normalized_shape,
@@ -108,7 +112,8 @@ class TokenMaskDecoder(nn.Module):
         )
         self.upscale_norm.load_state_dict(decoder.upscale_layer_norm.state_dict())
         self.act = nn.GELU()
-        self.hypernetworks, self.iou_head = decoder.output_hypernetworks_mlps, decoder.iou_prediction_head
+        self.hypernetworks: nn.ModuleList = decoder.output_hypernetworks_mlps
+        self.iou_head: nn.Module = decoder.iou_prediction_head
         tokens = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight]).detach()  # (5, C)
         self.register_buffer("output_tokens", tokens)
         with torch.no_grad():
@@ -148,12 +153,12 @@ class TokenMaskDecoder(nn.Module):
 
     def _masks(self, tokens: Tensor, image: Tensor) -> Tensor:
         """-> (1, 4, 256, 256)."""
-        x = self.upscale1(image).reshape(-1, 4, self.upscale2.in_features)  # (4096, 4, 64)
+        x: Tensor = self.upscale1(image).reshape(-1, 4, self.upscale2.in_features)  # (4096, 4, 64)
         x = self.act(self.upscale_norm(x))
         kernels = [mlp(tokens[i : i + 1]) for i, mlp in enumerate(self.hypernetworks, start=1)]
-        hyper = torch.cat(kernels)  # (4 masks, 32)
+        hyper: Tensor = torch.cat(kernels)  # (4 masks, 32)
         x = self.act(self.upscale2(x)).reshape(-1, hyper.shape[-1])  # (65536, 32)
-        values = hyper @ x.permute(1, 0)  # (4 masks, 65536)
+        values: Tensor = hyper @ x.permute(1, 0)  # (4 masks, 65536)
         side = EMBEDDING_SIDE
         # 65536 = 64 rows x 64 columns x 2 x 2 (first upscaling) x 2 x 2 (second)
         rows = values.reshape(MASKS * side, side, 2, 2, 4).permute(0, 2, 1, 3, 4)  # rows of 2 x 2 together

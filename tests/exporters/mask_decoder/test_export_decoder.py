@@ -56,6 +56,7 @@ def test_no_map_is_transposed_back(onnx_decoder: ExportedDecoder) -> None:
     assert not {"ConvTranspose", "Conv", "Where", "Equal"} & operators.keys()
 
 
+@pytest.mark.slow
 def test_a_wrong_graph_is_refused_and_leaves_nothing(
     decoder_weights: LoadedWeights, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
