@@ -11,7 +11,7 @@ Instructions a value on a Cortex-A76, and what the float32 form takes with the c
 
     PAD          0, within the convolution    31 for the three channels of the stem, 2.5 to 4 elsewhere
     ADD          2.5                          3.6
-    HARD_SWISH   0.6, as these three          4.3 where something else reads what is between them
+    HARD_SWISH   0.6, as these three          4.4 where something else reads what is between them
 
 As an int8 operator Hardswish takes 2.1 and a partition of its own, by a clamp and an int8 MUL 2.6.
 """
