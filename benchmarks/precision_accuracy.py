@@ -1,10 +1,10 @@
 """What each precision costs and what it does to accuracy, on the test beds: models that were really trained.
 
-    python -m evit_deploy.benchmarks.precision_accuracy [scenes] [--docs docs/accuracy.md]
+    python -m evit_deploy.benchmarks.precision_accuracy [scenes] [digits] [--docs docs/accuracy.md]
 
 Exports every precision in both formats, calibrated on the bed's own images, evaluates all of them on its test
 images here, and on fewer of them on the emulated core, where their instructions are counted as well. The
-commands are those that a user would type. About twenty minutes.
+commands are those that a user would type. About half an hour for both.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 import click
 
 from evit_deploy.artifact import read_manifest, write_atomically
-from evit_deploy.benchmarks.marked_page import into_page
+from evit_deploy.benchmarks.marked_page import sections_into_page
 from evit_deploy.benchmarks.own_commands import run_own
 from evit_deploy.benchmarks.results import Measurement, result_from_dict
 from evit_deploy.benchmarks.summary import summarize_count
@@ -60,14 +60,14 @@ def main(
     names: tuple[str, ...], device: str, limit: int | None, device_limit: int, output: Path, docs: Path | None
 ) -> None:
     """Export, evaluate, count, print."""
-    sections = [f"Measured on {date.today()}.\n"]
+    sections = {}
     for name in names or BEDS:
         files = make_bed(BEDS[name], Progress(name))
         rows = list(_rows(files, output / name, device, limit, device_limit))
-        sections.append(_section(files, rows, device))
-        click.echo(sections[-1])
+        sections[name] = _section(files, rows, device)
+        click.echo(sections[name])
     if docs is not None:
-        page = into_page(docs.read_text(encoding="utf-8"), "\n".join(sections))
+        page = sections_into_page(docs.read_text(encoding="utf-8"), sections)
         write_atomically(docs, page.encode())
 
 
@@ -143,7 +143,8 @@ def _section(files: BedFiles, rows: Sequence[Row], device: str) -> str:
     lines = [
         f"**{bed.name}**: {bed.model} of {len(bed.classes)} classes at {height}x{width}. PyTorch in float32 "
         f"has {here['reference_accuracy']:.2f} % {metric} on {here['images']} test images, "
-        f"{there['reference_accuracy']:.2f} % on the {there['images']} of them that ran on {device}.\n",
+        f"{there['reference_accuracy']:.2f} % on the {there['images']} of them that ran on {device}. "
+        f"Measured on {date.today()}.\n",
         f"| format | precision | MB | M instructions | of fp32 | SQNR there, dB | here: {shared} "
         f"| there: {shared} |",
         "|---|---|---|---|---|---|---|---|",

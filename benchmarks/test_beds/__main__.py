@@ -1,9 +1,9 @@
 """Make the test beds: draw their images, train their models.
 
-    python -m evit_deploy.benchmarks.test_beds [scenes] [--retrain] [-o FOLDER]
+    python -m evit_deploy.benchmarks.test_beds [scenes] [digits] [--retrain] [-o FOLDER]
 
 Prints the commands that use them. Everything is kept in the user's cache, or in FOLDER/NAME. The weights of
-`scenes` come with the package; --retrain trains them anew.
+`scenes` come with the package; those of `digits` are too large, and are trained on first use.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from evit_deploy.benchmarks.test_beds.beds import Bed, Step, write_images
 from evit_deploy.devices.emulator import cache_folder
 
 _HERE = Path(__file__).parent
-_SOURCES = ("beds.py", "scenes.py", "training.py")
+_SHARED_SOURCES = ("beds.py", "training.py")  # besides NAME.py, which draws
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,8 @@ class BedFiles:
 
 def bed_folder(bed: Bed) -> Path:
     """Where a bed of this code lies, or will lie."""
-    digest = hashlib.sha256(b"".join((_HERE / name).read_bytes() for name in _SOURCES))
+    sources = (*_SHARED_SOURCES, f"{bed.name}.py")
+    digest = hashlib.sha256(b"".join((_HERE / name).read_bytes() for name in sources))
     return cache_folder().with_name("test-beds") / f"{bed.name}-{digest.hexdigest()[:12]}"
 
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from evit_deploy.benchmarks.accuracy.layouts import read_dataset
-from evit_deploy.benchmarks.test_beds import scenes
+from evit_deploy.benchmarks.test_beds import digits, scenes
 from evit_deploy.benchmarks.test_beds.beds import BEDS, CALIBRATION_IMAGES, Bed, write_images
 
 
@@ -62,3 +62,30 @@ def test_evaluation_reads_what_is_written(name: str, tmp_path: Path) -> None:
     assert len(calibration) == CALIBRATION_IMAGES
     with Image.open(calibration[0]) as image:
         assert (image.height, image.width) == bed.resolution
+
+
+def test_a_digit_is_the_same_whenever_it_is_drawn() -> None:
+    pixels, digit = digits.draw_digit(3, test=True)
+    again, same = digits.draw_digit(3, test=True)
+    assert np.array_equal(pixels, again)
+    assert digit == same
+    assert pixels.shape == (digits.SIDE, digits.SIDE, 3)
+    assert not np.array_equal(pixels, digits.draw_digit(3, test=False)[0])
+
+
+def test_every_scan_of_the_test_is_drawn_as_often_as_any_other() -> None:
+    from sklearn.datasets import load_digits
+
+    target = load_digits().target[::5]
+    assert BEDS["digits"].test_images % len(target) == 0
+    assert [digits.draw_digit(seed, test=True)[1] for seed in (0, 1, 359, 360, 361)] == [
+        *target[[0, 1, 359]], *target[:2]
+    ]  # fmt: skip
+
+
+def test_digits_differ_from_their_ground() -> None:
+    """A tenth of the pixels and more: the digit is there, whatever its colours."""
+    for seed in range(20):
+        pixels = digits.draw_digit(seed, test=False)[0].astype(np.float32)
+        corner = np.median(pixels.reshape(-1, 3), 0)
+        assert (np.abs(pixels - corner).mean(-1) > 25).mean() > 0.03

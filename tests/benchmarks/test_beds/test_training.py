@@ -10,6 +10,7 @@ import torch
 
 from evit_deploy.benchmarks.test_beds import make
 from evit_deploy.benchmarks.test_beds.beds import BEDS, Bed
+from evit_deploy.benchmarks.test_beds.digits import draw_digit
 from evit_deploy.benchmarks.test_beds.make import make_bed, shipped_checkpoint
 from evit_deploy.benchmarks.test_beds.training import Batch, Recipe, normalised, train
 from evit_deploy.models import create_model
@@ -37,6 +38,32 @@ def test_a_model_learns_and_its_weights_load_by_the_published_names(recipe: Reci
     assert np.mean(losses[-5:]) < 0.5 * np.mean(losses[:3])
     model = create_model("b0", weights=state_dict)
     assert model(torch.zeros(1, 3, 32, 32)).shape == (1, 2)
+
+
+def test_digits_are_learnt_by_heart() -> None:
+    """Eight images: the loop, the norms and the schedule do what they should."""
+    drawn = [draw_digit(seed, test=False) for seed in range(8)]
+    pixels, labels = (
+        np.stack([image for image, _ in drawn]),
+        np.array([digit for _, digit in drawn], np.int64),
+    )
+    losses: list[float] = []
+    recipe = Recipe("b0", 10, 40, 3e-3, lambda _: (pixels, labels))
+    train(recipe, lambda text: losses.append(float(text.rpartition(" ")[2])))
+    assert np.mean(losses[-5:]) < 0.25 * np.mean(losses[:3])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_the_classifier_is_right_often_and_not_always(tmp_path: Path) -> None:
+    bed = BEDS["digits"]
+    files = make_bed(bed, lambda _: None, retrain=True, folder=tmp_path / "digits")
+    model = create_model(bed.model, weights=files.checkpoint).eval()
+    drawn = [draw_digit(seed, test=True) for seed in range(360)]
+    with torch.inference_mode():
+        answers = model(normalised(np.stack([pixels for pixels, _ in drawn]))).argmax(1)
+    right = float(np.mean(answers.numpy() == [digit for _, digit in drawn]))
+    assert 0.9 <= right < 1
 
 
 def test_training_can_be_repeated(recipe: Recipe) -> None:
@@ -77,6 +104,7 @@ def test_a_bed_is_drawn_and_trained_once(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_weights_that_are_shipped_are_small_and_fit() -> None:
+    assert shipped_checkpoint(BEDS["digits"]) is None
     path = shipped_checkpoint(BEDS["scenes"])
     assert path is not None
     assert path.stat().st_size <= 3e6
