@@ -28,6 +28,7 @@ from evit_deploy.exporters.several import (
     reference_key,
 )
 from evit_deploy.exporters.shared_reference import in_layout, load_outputs, save_outputs
+from evit_deploy.models.zoo import find_model
 
 Jobs = Callable[..., ExportJob]
 SEG = "seg-b0-cityscapes"
@@ -119,6 +120,9 @@ def test_no_more_processes_than_memory_bears(job_for: Jobs, monkeypatch: pytest.
         available = int(available_gib * 2**30)
         monkeypatch.setattr("evit_deploy.exporters.several._available_bytes", lambda size=available: size)
         assert processes_for(jobs) == expected
+    large = [replace(job, spec=find_model("l3")) for job in jobs]
+    monkeypatch.setattr("evit_deploy.exporters.several._available_bytes", lambda: 12 << 30)
+    assert processes_for(large) == 1
 
 
 def test_plain_jobs_can_be_sent_to_a_process() -> None:
