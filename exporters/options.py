@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from evit_deploy.errors import Exit, UserError
+from evit_deploy.models.edgenext import EdgeNeXtArchitecture
 from evit_deploy.models.zoo import SEGMENTATION, ModelSpec, check_resolution
 
 # Precision -> the formats that can be had in it; what each is: `precision/schemes.py`.
@@ -16,6 +17,34 @@ PRECISIONS: Mapping[str, tuple[str, ...]] = {
     "fp16": ("tflite",),
     "int8": ("onnx", "tflite"),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A value of an option of `ExportOptions` that a family of models cannot be had with, and why."""
+
+    architecture: type
+    option: str
+    value: str
+    reason: str
+
+
+REFUSALS: tuple[Refusal, ...] = (
+    Refusal(
+        EdgeNeXtArchitecture,
+        "precision",
+        "fp16",
+        "the squared lengths of its attention, sums over all positions, and the 1e-6 of its norms are "
+        "outside of float16's range; name fp32 or fp16-weights",
+    ),
+    Refusal(
+        EdgeNeXtArchitecture,
+        "precision",
+        "int8",
+        "nobody has verified yet what int8 does to its norms and its attention; name fp32 or fp16-weights",
+    ),
+    Refusal(EdgeNeXtArchitecture, "attention", "softmax", "its attention is one between channels"),
+)
 HEADS = ("logits", "upsample", "argmax")
 LAYOUTS = ("nchw", "nhwc")
 DEFAULT_TARGET = "cortex-a76"
@@ -76,6 +105,7 @@ class ExportOptions:
                 "name --format tflite",
                 Exit.USAGE,
             )
+        self._check_family(spec)
         self._check_min_sqnr()
         if self.dynamic_batch and self.format != "onnx":
             raise UserError(
@@ -99,6 +129,15 @@ class ExportOptions:
             raise UserError("--preprocess takes pixels as they lie in memory: drop --layout nchw", Exit.USAGE)
         layout = "nhwc" if self.preprocess else self.layout or DEFAULT_LAYOUT[self.format]
         return replace(self, layout=layout)
+
+    def _check_family(self, spec: ModelSpec) -> None:
+        for refusal in REFUSALS:
+            is_of_family = isinstance(spec.architecture, refusal.architecture)
+            if is_of_family and getattr(self, refusal.option) == refusal.value:
+                raise UserError(
+                    f"--{refusal.option} {refusal.value} does not work for {spec.name}: {refusal.reason}",
+                    Exit.USAGE,
+                )
 
     def _check_min_sqnr(self) -> None:
         least = self.min_sqnr_db

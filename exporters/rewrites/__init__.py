@@ -3,6 +3,7 @@
 from evit_deploy.exporters.rewrites.pipeline import (
     EXPORT_PIPELINE,
     FLOAT16_PIPELINE,
+    FOLDS,
     INT8_ONNX_PIPELINE,
     PIPELINES,
     TFLITE_PIPELINE,
@@ -13,6 +14,7 @@ from evit_deploy.exporters.rewrites.pipeline import (
 __all__ = [
     "EXPORT_PIPELINE",
     "FLOAT16_PIPELINE",
+    "FOLDS",
     "INT8_ONNX_PIPELINE",
     "PIPELINES",
     "TFLITE_PIPELINE",

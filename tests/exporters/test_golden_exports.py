@@ -21,7 +21,11 @@ CASES = {
     "cls-b0_224x224": "b0",
     "seg-b0-cityscapes_256x512": "seg-b0-cityscapes",
 }
-SLOW_CASES = {"cls-b1_224x224": "b1", "seg-b1-ade20k_256x256": "seg-b1-ade20k"}
+SLOW_CASES = {
+    "edgenext_xx_small_256x256": "edgenext-xx-small",
+    "cls-b1_224x224": "b1",
+    "seg-b1-ade20k_256x256": "seg-b1-ade20k",
+}
 PARAMETERS = [
     *CASES,
     *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW_CASES),

@@ -8,6 +8,7 @@ from evit_deploy.models.zoo import find_model
 
 B0 = find_model("b0")
 SEG = find_model("seg-b0-cityscapes")
+EDGENEXT = find_model("edgenext-small")
 
 
 def settled(format: str = "onnx", model: str = "seg-b0-cityscapes", **options: object) -> ExportOptions:
@@ -34,6 +35,14 @@ REFUSED = {
         "int8 ONNX has one formulation for all cores",
     ),
     "fp16 in ONNX": ("onnx", B0, {"precision": "fp16"}, "--precision fp16 is for --format tflite; got onnx"),
+    "fp16 of EdgeNeXt": ("tflite", EDGENEXT, {"precision": "fp16"}, "fp16 does not work for edgenext-small"),
+    "int8 of EdgeNeXt": ("tflite", EDGENEXT, {"precision": "int8"}, "int8 does not work for edgenext-small"),
+    "softmax of EdgeNeXt": (
+        "onnx",
+        EDGENEXT,
+        {"attention": "softmax"},
+        "its attention is one between channels",
+    ),
     "argmax of a classifier": ("onnx", B0, {"head": "argmax"}, "--head argmax is for segmentation"),
     "upsample of a classifier": ("onnx", B0, {"head": "upsample"}, "--head upsample is for segmentation"),
     "bilinear classifier": ("onnx", B0, {"upsample": "bilinear"}, "--upsample bilinear is for segmentation"),
