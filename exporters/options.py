@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from evit_deploy.errors import Exit, UserError
 from evit_deploy.exporters.precision.ends import NO_ENDS, IntegerEnds
 from evit_deploy.exporters.precision.range_methods import RangeMethod
+from evit_deploy.models.edgenext import EdgeNeXtArchitecture
 from evit_deploy.models.zoo import IMAGE_EMBEDDING, SEGMENTATION, ModelSpec, check_resolution
 
 # Precision -> the formats that can be had in it; what each is: `precision/schemes.py`.
@@ -24,6 +25,34 @@ PRECISIONS: Mapping[str, tuple[str, ...]] = {
 _WHY_NOT = {
     ("onnx", "fp16"): "; ONNX Runtime's float16 kernels on Arm are too far off, see docs/precision.md",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A value of an option of `ExportOptions` that a family of models cannot be had with, and why."""
+
+    architecture: type
+    option: str
+    value: str
+    reason: str
+
+
+REFUSALS: tuple[Refusal, ...] = (
+    Refusal(
+        EdgeNeXtArchitecture,
+        "precision",
+        "fp16",
+        "the squared lengths of its attention, sums over all positions, and the 1e-6 of its norms are "
+        "outside of float16's range; name fp32 or fp16-weights",
+    ),
+    Refusal(
+        EdgeNeXtArchitecture,
+        "precision",
+        "int8",
+        "nobody has verified yet what int8 does to its norms and its attention; name fp32 or fp16-weights",
+    ),
+    Refusal(EdgeNeXtArchitecture, "attention", "softmax", "its attention is one between channels"),
+)
 HEADS = ("logits", "upsample", "argmax")
 LAYOUTS = ("nchw", "nhwc")
 DEFAULT_TARGET = "cortex-a76"
@@ -90,6 +119,7 @@ class ExportOptions:
             raise UserError(
                 f"--target {self.target}: int8 has one formulation for all cores; drop --target", Exit.USAGE
             )
+        self._check_family(spec)
         self._check_min_sqnr()
         self._check_calibration_method()
         self._check_io()
@@ -124,6 +154,15 @@ class ExportOptions:
         if self.calibration_method == "percentile" and percentile is None:
             percentile = DEFAULT_PERCENTILE
         return replace(self, layout=layout, percentile=percentile)
+
+    def _check_family(self, spec: ModelSpec) -> None:
+        for refusal in REFUSALS:
+            is_of_family = isinstance(spec.architecture, refusal.architecture)
+            if is_of_family and getattr(self, refusal.option) == refusal.value:
+                raise UserError(
+                    f"--{refusal.option} {refusal.value} does not work for {spec.name}: {refusal.reason}",
+                    Exit.USAGE,
+                )
 
     def _check_min_sqnr(self) -> None:
         least = self.min_sqnr_db

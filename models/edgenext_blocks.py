@@ -84,7 +84,7 @@ class SDTAEncoder(ChannelMLP):
         self.convs = nn.ModuleList(
             nn.Conv2d(self.width, self.width, 3, padding=1, groups=self.width) for _ in range(scales - 1)
         )
-        self.pos_embd = FourierPositions(channels) if positions else None
+        self.pos_embd: nn.Module | None = FourierPositions(channels) if positions else None
         self.norm_xca: nn.Module = make_norm(channels, batch_norm=batch_norm)
         self.gamma_xca = layer_scale(channels)
         self.xca = CrossCovarianceAttention(channels, heads=heads)

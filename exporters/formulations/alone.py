@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from evit_deploy.exporters.formulations.choose import Place, places
-from evit_deploy.exporters.rewrites import batch_norm
+from evit_deploy.exporters.rewrites.pipeline import CONSTANT_POSITIONS, FOLDS
 from evit_deploy.exporters.rewrites.surgery import InputShapes
 from evit_deploy.exporters.tflite_metadata import write_model
 from evit_deploy.exporters.to_onnx import onnx_from_torch
@@ -31,7 +31,8 @@ class ChannelsLast(nn.Module):
 
 def distinct_places(model: nn.Module, input_shapes: InputShapes, format: str) -> dict[str, Place]:
     """The places of a model by what their costs depend on. Folds the norms of `model`."""
-    batch_norm.rewrite(model, input_shapes)
+    for step in (*FOLDS, CONSTANT_POSITIONS):
+        step.apply(model, input_shapes)
     return {place.key: place for place in places(model, input_shapes, format)}
 
 

@@ -15,18 +15,28 @@ from torch import Tensor, nn
 from evit_deploy.exporters.rewrites.channel_major_attention import ChannelMajorLiteMLA
 from evit_deploy.exporters.rewrites.linear_attention import MatmulLiteMLA
 from evit_deploy.exporters.rewrites.phased_stem import PhasedStem, is_stem
+from evit_deploy.exporters.rewrites.pointwise_encoder import (
+    ColumnsPointwiseEncoder,
+    PartedPointwiseEncoder,
+    PointwiseEncoder,
+    TiledPointwiseEncoder,
+)
 from evit_deploy.exporters.rewrites.projected_context_attention import ProjectedContextLiteMLA
 from evit_deploy.exporters.rewrites.separate_heads import convolutions_of
 from evit_deploy.exporters.rewrites.split_attention import SplitLiteMLA
+from evit_deploy.exporters.rewrites.static_sdta import channel_major, token_major, token_mlp
 from evit_deploy.exporters.rewrites.tiled_depthwise import TiledLiteMLA
 from evit_deploy.exporters.rewrites.token_attention import TokenLiteMLA
+from evit_deploy.exporters.rewrites.token_encoder import TokenEncoder
 from evit_deploy.exporters.rewrites.token_head import TokenHead
 from evit_deploy.exporters.rewrites.token_mbconv import OnesMBConv, TokenMBConv
 from evit_deploy.models.attention import LiteMLA
 from evit_deploy.models.blocks import ConvLayer, LinearLayer, MBConv
+from evit_deploy.models.edgenext_blocks import ChannelMLP, ConvEncoder, SDTAEncoder
 from evit_deploy.models.heads import ClassificationHead
 
 KEEPS_CHILDREN = "maps"  # the formulation whose parts compute what the reference's parts compute
+POINTWISE = "1x1 convolutions"
 PROJECTED_CONTEXT = "projected context"
 NOT_IN_FLOAT16 = (PROJECTED_CONTEXT,)  # XNNPACK in float16 takes no matmul by a constant
 Build = Callable[[Any, int, int], nn.Module]  # of the reference module, for maps of (height, width)
@@ -111,6 +121,21 @@ def _other_act(layer: ConvLayer) -> str:
     )
 
 
+def _describe_encoder(module: ConvEncoder) -> str:
+    kernel = module.dwconv.kernel_size[0]
+    return f"{kernel}x{kernel}{_hardswish(module)} {module.dwconv.in_channels}"
+
+
+def _describe_sdta(module: SDTAEncoder) -> str:
+    channels = module.xca.proj.in_features
+    return f"{len(module.convs) + 1}-groups{_hardswish(module)} {channels}-{channels // module.xca.heads}"
+
+
+def _hardswish(module: ChannelMLP) -> str:
+    """`:hardswish`, with which there is no norm left either; nothing for LayerNorm and GELU."""
+    return ":hardswish" if isinstance(module.act, nn.Hardswish) else ""
+
+
 def _dashed(*numbers: int) -> str:
     return "-".join(map(str, numbers))
 
@@ -162,5 +187,28 @@ KINDS: tuple[Kind, ...] = (
         {"onnx": {"maps": _as_it_is, "tokens": TokenHead}},
         input_at=".op_list.0",
         alone=OnLastMap,
+    ),
+    Kind(
+        "conv-encoder",
+        ConvEncoder,
+        _describe_encoder,
+        {
+            "onnx": {
+                POINTWISE: PointwiseEncoder,
+                "1x1 convolutions, tiles of rows": TiledPointwiseEncoder,
+                "1x1 convolutions, columns": ColumnsPointwiseEncoder,
+                "tokens, columns": TokenEncoder,
+            },
+            "tflite": {"1x1 convolutions, kernel in parts": PartedPointwiseEncoder},
+        },
+    ),
+    Kind(
+        "sdta",
+        SDTAEncoder,
+        _describe_sdta,
+        {
+            "onnx": {POINTWISE: channel_major, "tokens": token_mlp},
+            "tflite": {POINTWISE: token_major},
+        },
     ),
 )

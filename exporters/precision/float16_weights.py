@@ -4,10 +4,10 @@
     after:   y = W' x + b',   W' = float16(s W),  b' = float16(s (b - mean) + beta)
 
 with s = gamma / sqrt(var + eps). Rounded are the weights and biases of convolutions and linear layers as they
-stand in the file, norms folded (some formulations keep a bias as one more row of the weight); LayerNorms stay
-in float32. Rounding comes before every other rewrite. So the graph computes what *this* reference computes,
-bit for bit the same weights, and is held to the same 100 dB as a float32 one; what rounding has done to the
-network is measured apart, between the two references.
+stand in the file, norms and LayerScales folded (some formulations keep a bias as one more row of the weight);
+LayerNorms stay in float32. Rounding comes before every other rewrite. So the graph computes what *this*
+reference computes, bit for bit the same weights, and is held to the same 100 dB as a float32 one; what
+rounding has done to the network is measured apart, between the two references.
 
 A weight that a rewrite makes of two (the projection with the values' 1x1 in it) is not of 11 bits and stays
 in float32: see `float16_constants.py`.
@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from evit_deploy.errors import ParityError
-from evit_deploy.exporters.rewrites import batch_norm
+from evit_deploy.exporters.rewrites import FOLDS
 
 NAME = "float16-weights"
 LARGEST = float(torch.finfo(torch.float16).max)
@@ -31,7 +31,8 @@ def round_weights(model: nn.Module) -> None:
     Raises:
         ParityError: a weight is beyond the largest float16.
     """
-    batch_norm.rewrite(model, {})
+    for fold in FOLDS:
+        fold.apply(model, {})
     for path, module in model.named_modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             module.weight = _rounded(path, module.weight)

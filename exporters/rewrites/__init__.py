@@ -3,6 +3,7 @@
 from evit_deploy.exporters.rewrites.pipeline import (
     EXPORT_PIPELINE,
     FLOAT16_PIPELINE,
+    FOLDS,
     INT8_ONNX_PIPELINE,
     INT8_TFLITE_PIPELINE,
     PIPELINES,
@@ -14,6 +15,7 @@ from evit_deploy.exporters.rewrites.pipeline import (
 __all__ = [
     "EXPORT_PIPELINE",
     "FLOAT16_PIPELINE",
+    "FOLDS",
     "INT8_ONNX_PIPELINE",
     "INT8_TFLITE_PIPELINE",
     "PIPELINES",

@@ -20,11 +20,17 @@ from evit_deploy.exporters.rewrites import (
     bicubic_upsample,
     channel_major_attention,
     class_map_last,
+    constant_positions,
+    edgenext_batch_norm,
     fixed_resize,
     float16_sums,
     float16_upsample,
     integer_layers,
+    last_axis_norm,
+    layer_scale,
     linear_attention,
+    map_norm,
+    norm_affine,
     paired_columns,
     scaled_attention,
 )
@@ -39,19 +45,34 @@ class Rewrite:
     apply: Callable[[nn.Module, InputShapes], int]
 
 
-EXPORT_PIPELINE: tuple[Rewrite, ...] = (
+# What weights can take over, in front of everything else. The last three are of EdgeNeXt.
+FOLDS: tuple[Rewrite, ...] = (
     Rewrite(batch_norm.NAME, batch_norm.rewrite),
+    Rewrite(edgenext_batch_norm.NAME, edgenext_batch_norm.rewrite),
+    Rewrite(norm_affine.NAME, norm_affine.rewrite),
+    Rewrite(layer_scale.NAME, layer_scale.rewrite),
+)
+CONSTANT_POSITIONS = Rewrite(constant_positions.NAME, constant_positions.rewrite)
+# Behind the blocks' formulations, which bring norms of their own.
+MAP_NORMS = Rewrite(map_norm.NAME, map_norm.rewrite)
+LAST_AXIS_NORMS = Rewrite(last_axis_norm.NAME, last_axis_norm.rewrite)
+EXPORT_PIPELINE: tuple[Rewrite, ...] = (
+    *FOLDS,
+    CONSTANT_POSITIONS,
     Rewrite(linear_attention.NAME, linear_attention.rewrite),
     Rewrite(fixed_resize.NAME, fixed_resize.rewrite),
     Rewrite(bicubic_upsample.NAME, bicubic_upsample.rewrite),
+    MAP_NORMS,
 )
 TFLITE_PIPELINE: tuple[Rewrite, ...] = (
-    Rewrite(batch_norm.NAME, batch_norm.rewrite),
+    *FOLDS,
+    CONSTANT_POSITIONS,
     Rewrite(linear_attention.NAME, linear_attention.rewrite),
     Rewrite(fixed_resize.NAME, fixed_resize.rewrite),
     Rewrite(banded_upsample.NAME, banded_upsample.rewrite),
     Rewrite(average_pool_last.NAME, average_pool_last.rewrite),
     Rewrite(class_map_last.NAME, class_map_last.rewrite),
+    LAST_AXIS_NORMS,
 )
 # The attention's scaling goes in front of these: it depends on the images.
 FLOAT16_PIPELINE: tuple[Rewrite, ...] = (
@@ -76,6 +97,7 @@ INT8_TFLITE_PIPELINE: tuple[Rewrite, ...] = (
     Rewrite(batch_norm.NAME, batch_norm.rewrite),
     Rewrite(paired_columns.NAME, paired_columns.rewrite),
     Rewrite(channel_major_attention.NAME, channel_major_attention.rewrite),
+    Rewrite(fixed_resize.NAME, fixed_resize.rewrite),
     Rewrite(banded_upsample.NAME, banded_upsample.rewrite),
     Rewrite(average_pool_last.NAME, average_pool_last.rewrite),
     Rewrite(class_map_last.NAME, class_map_last.rewrite),

@@ -22,7 +22,12 @@ CASES = {
     "cls-b0_224x224": "b0",
     "seg-b0-cityscapes_256x512": "seg-b0-cityscapes",
 }
-SLOW_CASES = {"cls-b1_224x224": "b1", "seg-b1-ade20k_256x256": "seg-b1-ade20k", "cls-l1_224x224": "l1"}
+SLOW_CASES = {
+    "edgenext_xx_small_256x256": "edgenext-xx-small",
+    "cls-b1_224x224": "b1",
+    "cls-l1_224x224": "l1",
+    "seg-b1-ade20k_256x256": "seg-b1-ade20k",
+}
 PARAMETERS = [
     *CASES,
     *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW_CASES),

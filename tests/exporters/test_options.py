@@ -8,6 +8,7 @@ from evit_deploy.models.zoo import find_model
 
 B0 = find_model("b0")
 SEG = find_model("seg-b0-cityscapes")
+EDGENEXT = find_model("edgenext-small")
 
 
 def settled(format: str = "onnx", model: str = "seg-b0-cityscapes", **options: object) -> ExportOptions:
@@ -52,6 +53,14 @@ REFUSED = {
         B0,
         {"precision": "int8", "io": "int8", "min_sqnr_db": 40.0},
         "--io int8 does not go with --min-sqnr",
+    ),
+    "fp16 of EdgeNeXt": ("tflite", EDGENEXT, {"precision": "fp16"}, "fp16 does not work for edgenext-small"),
+    "int8 of EdgeNeXt": ("tflite", EDGENEXT, {"precision": "int8"}, "int8 does not work for edgenext-small"),
+    "softmax of EdgeNeXt": (
+        "onnx",
+        EDGENEXT,
+        {"attention": "softmax"},
+        "its attention is one between channels",
     ),
     "argmax of a classifier": ("onnx", B0, {"head": "argmax"}, "--head argmax is for segmentation"),
     "upsample of a classifier": ("onnx", B0, {"head": "upsample"}, "--head upsample is for segmentation"),

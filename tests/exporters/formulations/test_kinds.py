@@ -6,6 +6,7 @@ import copy
 
 import pytest
 import torch
+from edgenext_samples import BATCH_NORM, LAYER_NORM, small
 from torch import nn
 
 from evit_deploy.exporters.formulations.alone import distinct_places
@@ -24,7 +25,7 @@ FORMULATIONS = [
 
 @pytest.fixture(scope="module", params=[(64, 64), (64, 96)], ids=["square", "wide"])
 def found(request: pytest.FixtureRequest) -> dict[str, dict[str, Place]]:
-    """Format -> the places of B0 with random weights, in float64."""
+    """Format -> the places of B0 and of small EdgeNeXt models with random weights, in float64."""
     torch.manual_seed(0)
     model = create_model("b0").double().eval()
     for module in model.modules():
@@ -32,8 +33,16 @@ def found(request: pytest.FixtureRequest) -> dict[str, dict[str, Place]]:
             module.running_mean.normal_()
             module.running_var.uniform_(0.5, 2)
             module.bias.data.normal_()
-    shapes = record_input_shapes(model, torch.zeros(1, 3, *request.param, dtype=torch.float64))
-    return {format: distinct_places(copy.deepcopy(model), shapes, format) for format in ("onnx", "tflite")}
+    models = (model, small(LAYER_NORM), small(BATCH_NORM))
+    return {
+        format: {key: place for m in models for key, place in _places(m, request.param, format).items()}
+        for format in ("onnx", "tflite")
+    }
+
+
+def _places(model: nn.Module, size: tuple[int, int], format: str) -> dict[str, Place]:
+    shapes = record_input_shapes(model, torch.zeros(1, 3, *size, dtype=torch.float64))
+    return distinct_places(copy.deepcopy(model), shapes, format)
 
 
 def built(place: Place, format: str, name: str) -> nn.Module:
@@ -81,5 +90,9 @@ def test_what_a_place_is_called(found) -> None:
     keys = list(found["onnx"])
     assert "mbconv 3x3/2 8-32-16 32x32" in keys or "mbconv 3x3/2 8-32-16 32x48" in keys
     assert any(key.startswith("attention 5x5 64-16 ") for key in keys)
+    assert {"conv-encoder 3x3 8 16x16", "conv-encoder 5x5:hardswish 12 8x8"} <= set(keys) or (
+        {"conv-encoder 3x3 8 16x24", "conv-encoder 5x5:hardswish 12 8x12"} <= set(keys)
+    )
+    assert any(key.startswith("sdta 3-groups 20-10 ") for key in keys)
     assert any(key.startswith("head 1x1 128-1024-1280-1000 ") for key in keys)
     assert isinstance(OnLastMap(nn.Identity())(torch.zeros(1)), list)
