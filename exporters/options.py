@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from evit_deploy.errors import Exit, UserError
-from evit_deploy.models.zoo import SEGMENTATION, ModelSpec, check_resolution
+from evit_deploy.models.zoo import PEERS, SEGMENTATION, ModelSpec, check_resolution
 
 # Precision -> the formats that can be had in it; what each is: `precision/schemes.py`.
 PRECISIONS: Mapping[str, tuple[str, ...]] = {
@@ -42,6 +42,8 @@ class ExportOptions:
         attention: "linear" as published, or "softmax", which is another network, for comparison.
         min_sqnr_db: int8 TFLite only; as few blocks are left in float32 as bring the output's SQNR against
             the float32 graph's here. `None` leaves none.
+        extremes: verify on 1e4 x noise, too; `settled` spares the models that ours are compared with, whose
+            softmax is an argmax there, or whose products of maps leave float32.
     """
 
     format: str
@@ -56,6 +58,7 @@ class ExportOptions:
     target: str = DEFAULT_TARGET
     attention: str = "linear"
     min_sqnr_db: float | None = None
+    extremes: bool = True
 
     def settled(self, spec: ModelSpec) -> ExportOptions:
         """The same with every default filled in, checked against what the model and the format can do.
@@ -98,7 +101,7 @@ class ExportOptions:
         if self.preprocess and self.layout == "nchw":
             raise UserError("--preprocess takes pixels as they lie in memory: drop --layout nchw", Exit.USAGE)
         layout = "nhwc" if self.preprocess else self.layout or DEFAULT_LAYOUT[self.format]
-        return replace(self, layout=layout)
+        return replace(self, layout=layout, extremes=self.extremes and spec not in PEERS)
 
     def _check_min_sqnr(self) -> None:
         least = self.min_sqnr_db

@@ -16,6 +16,7 @@ import evit_deploy
 from evit_deploy.artifact import DEFAULT_FOLDER, FORMAT_SUFFIXES
 from evit_deploy.cli.calibration import calibration_of, formats_of, warn_of_the_default
 from evit_deploy.cli.common import DefaultGroup, Reporter, reporter_of, run_command, verbosity_options
+from evit_deploy.cli.model_list import list_models
 from evit_deploy.cli.resolution import parse_resolution, resolution_option
 from evit_deploy.cli.sensitivity import sensitivity
 from evit_deploy.errors import Exit, ParityError, SetupError, UserError
@@ -169,8 +170,10 @@ def run(
     """
     reporter = reporter_of(quiet, verbose)
     require_export_packages()
+    from evit_deploy.cli.peer_models import refuse_peers
     from evit_deploy.cli.tune import refuse_nothing_to_tune, refuse_unknown_target
 
+    refuse_peers(models)
     tune = settings.pop("tune")
     if not tune:
         refuse_unknown_target(settings["target"], tuned=settings["tuned"])
@@ -353,8 +356,10 @@ def plain(
     reporter = reporter_of(quiet, verbose)
     require_export_packages()
     from evit_deploy.cli.export_table import print_exported
+    from evit_deploy.cli.peer_models import refuse_changes
     from evit_deploy.exporters.plain import PLAIN_EXPORTERS, PLAIN_PIPELINE
 
+    refuse_changes(models, settings)
     chosen = PLAIN_EXPORTERS[exporter]
     wanted = formats or tuple(chosen.formats)
     if unknown := set(wanted) - set(chosen.formats):
@@ -366,16 +371,6 @@ def plain(
         replace(job, pipeline=PLAIN_PIPELINE, formats=chosen.formats, label=chosen.label) for job in jobs
     ]
     print_exported(_export_all(plain_jobs, processes, reporter))
-
-
-@cli.command("list")
-@click.option("--json", "as_json", is_flag=True, help="For machines.")
-def list_models(as_json: bool) -> None:
-    """Show every model with its published figures."""
-    require_export_packages()
-    from evit_deploy.cli.export_table import print_models
-
-    print_models(as_json=as_json)
 
 
 def require_export_packages() -> None:
@@ -395,6 +390,7 @@ def require_export_packages() -> None:
 
 
 cli.add_command(sensitivity)
+cli.add_command(list_models)
 
 
 def main() -> None:
