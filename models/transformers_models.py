@@ -7,7 +7,9 @@ Their code, sizes as data, random weights: to compare costs with. The package is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,7 +46,8 @@ class TransformersArchitecture:
             SetupError: the package is not installed, or has no such model.
         """
         try:
-            import transformers
+            with _no_log_lines():
+                import transformers
         except ImportError as error:
             raise SetupError(
                 f"{self.family} is built by transformers, which cannot be imported ({error}): "
@@ -72,6 +75,17 @@ class Logits(nn.Module):
         """(B, 3, H, W) -> (B, classes) or (B, classes, H', W')."""
         out: Tensor = self.model(pixel_values=image).logits
         return out
+
+
+@contextmanager
+def _no_log_lines() -> Iterator[None]:
+    """What the package imports in turn logs which of its libraries it cannot load; none is used here."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def pool_whole_map(model: nn.Module) -> None:
