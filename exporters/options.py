@@ -10,7 +10,7 @@ from evit_deploy.errors import Exit, UserError
 from evit_deploy.exporters.precision.ends import NO_ENDS, IntegerEnds
 from evit_deploy.exporters.precision.range_methods import RangeMethod
 from evit_deploy.models.edgenext import EdgeNeXtArchitecture
-from evit_deploy.models.zoo import IMAGE_EMBEDDING, SEGMENTATION, ModelSpec, check_resolution
+from evit_deploy.models.zoo import IMAGE_EMBEDDING, PEERS, SEGMENTATION, ModelSpec, check_resolution
 
 # Precision -> the formats that can be had in it; what each is: `precision/schemes.py`.
 PRECISIONS: Mapping[str, tuple[str, ...]] = {
@@ -83,6 +83,8 @@ class ExportOptions:
         io: "float", or "int8": input and output are 8-bit codes, unless they are pixels or classes; of int8.
         min_sqnr_db: int8 TFLite only; as few blocks are left in float32 as bring the output's SQNR against
             the float32 graph's here. `None` leaves none.
+        extremes: verify on 1e4 x noise, too; `settled` spares the models that ours are compared with, whose
+            softmax is an argmax there, or whose products of maps leave float32.
     """
 
     format: str
@@ -100,6 +102,7 @@ class ExportOptions:
     calibration_method: str = "minmax"
     percentile: float | None = None
     io: str = "float"
+    extremes: bool = True
 
     def settled(self, spec: ModelSpec) -> ExportOptions:
         """The same with every default filled in, checked against what the model and the format can do.
@@ -153,7 +156,8 @@ class ExportOptions:
         percentile = self.percentile
         if self.calibration_method == "percentile" and percentile is None:
             percentile = DEFAULT_PERCENTILE
-        return replace(self, layout=layout, percentile=percentile)
+        extremes = self.extremes and spec not in PEERS
+        return replace(self, layout=layout, percentile=percentile, extremes=extremes)
 
     def _check_family(self, spec: ModelSpec) -> None:
         for refusal in REFUSALS:

@@ -1,6 +1,7 @@
 """Every model that we know, and the functions that find and build one.
 
-The tables are beside the families' code: `efficientvit_models.py`, `sam_models.py`, `edgenext_models.py`.
+The tables are beside the families' code: `efficientvit_models.py`, `sam_models.py`, `edgenext_models.py`;
+what these are compared with is in `peer_models.py`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from evit_deploy.errors import Exit, UserError
 from evit_deploy.models.edgenext_models import EDGENEXT_MODELS
 from evit_deploy.models.efficientvit_models import EFFICIENTVIT_MODELS
+from evit_deploy.models.peer_models import PEERS
 from evit_deploy.models.sam_models import SAM_MODELS
 from evit_deploy.models.spec import (
     CLASSIFICATION,
@@ -29,6 +31,7 @@ __all__ = [
     "IMAGENET_STD",
     "IMAGE_EMBEDDING",
     "MODELS",
+    "PEERS",
     "SEGMENTATION",
     "ModelSpec",
     "build_model",
@@ -47,13 +50,14 @@ def find_model(name: str) -> ModelSpec:
         UserError: no model has it; the nearest and all known names are in the message.
     """
     wanted = name.lower().replace("_", "-").removeprefix("efficientvit-")
-    by_short_name = {spec.short_name: spec for spec in MODELS}
+    by_short_name = {spec.short_name: spec for spec in (*MODELS, *PEERS)}
     if wanted in by_short_name:
         return by_short_name[wanted]
     near = difflib.get_close_matches(wanted, by_short_name, n=1, cutoff=0.5)
     hint = f"did you mean '{by_short_name[near[0]].name}'? " if near else ""
     raise UserError(
-        f"unknown model '{name}': {hint}known: {', '.join(spec.short_name for spec in MODELS)}",
+        f"unknown model '{name}': {hint}known: {', '.join(spec.short_name for spec in MODELS)}; "
+        f"to compare with: {', '.join(spec.short_name for spec in PEERS)}",
         Exit.UNKNOWN_MODEL,
     )
 

@@ -20,6 +20,7 @@ from evit_deploy.cli.calibration import calibration_of, formats_of, method_optio
 from evit_deploy.cli.common import DefaultGroup, Reporter, reporter_of, run_command, verbosity_options
 from evit_deploy.cli.convert_weights import convert_weights
 from evit_deploy.cli.export_decoder import decoder
+from evit_deploy.cli.model_list import list_models
 from evit_deploy.cli.resolution import parse_resolution, resolution_option
 from evit_deploy.cli.sensitivity import sensitivity
 from evit_deploy.errors import Exit, ParityError, SetupError, UserError
@@ -188,8 +189,10 @@ def run(
     """
     reporter = reporter_of(quiet, verbose)
     require_export_packages()
+    from evit_deploy.cli.peer_models import refuse_peers
     from evit_deploy.cli.tune import refuse_nothing_to_tune, refuse_unknown_target
 
+    refuse_peers(models)
     tune = settings.pop("tune")
     if not tune:
         refuse_unknown_target(settings["target"], tuned=settings["tuned"])
@@ -400,8 +403,10 @@ def plain(
     reporter = reporter_of(quiet, verbose)
     require_export_packages()
     from evit_deploy.cli.export_table import print_exported
+    from evit_deploy.cli.peer_models import refuse_changes
     from evit_deploy.exporters.plain import PLAIN_EXPORTERS, PLAIN_PIPELINE
 
+    refuse_changes(models, settings)
     chosen = PLAIN_EXPORTERS[exporter]
     wanted = formats or tuple(chosen.formats)
     if unknown := set(wanted) - set(chosen.formats):
@@ -424,16 +429,6 @@ def plain(
     print_exported(_export_all(plain_jobs, processes, reporter))
 
 
-@cli.command("list")
-@click.option("--json", "as_json", is_flag=True, help="For machines.")
-def list_models(as_json: bool) -> None:
-    """Show every model with its published figures."""
-    require_export_packages()
-    from evit_deploy.cli.export_table import print_models
-
-    print_models(as_json=as_json)
-
-
 def require_export_packages() -> None:
     """Say what to install where the "export" extra is missing.
 
@@ -453,6 +448,7 @@ def require_export_packages() -> None:
 cli.add_command(decoder)
 cli.add_command(sensitivity)
 cli.add_command(convert_weights)
+cli.add_command(list_models)
 
 
 def main() -> None:

@@ -1,25 +1,20 @@
-"""What `evit-export` prints: artifacts, verification reports, the model list."""
+"""What `evit-export` prints: artifacts, verification reports."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import click
 from rich.table import Table
 
 from evit_deploy.cli.common import stdout_console
 from evit_deploy.exporters.export import Exported
 from evit_deploy.exporters.options import NO_TARGET
-from evit_deploy.models.zoo import CLASSIFICATION, IMAGE_EMBEDDING, MODELS, SEGMENTATION, ModelSpec
 
 if TYPE_CHECKING:
     from evit_deploy.exporters.mask_decoder.export import ExportedDecoder
     from evit_deploy.exporters.reverify import Outcome
-
-MEASURES = {CLASSIFICATION: "top-1", SEGMENTATION: "mIoU", IMAGE_EMBEDDING: "COCO mAP"}
 
 
 def print_exported(exported: Sequence[Exported | ExportedDecoder]) -> None:
@@ -78,43 +73,6 @@ def print_reports(outcomes: Sequence[Outcome]) -> None:
                 "FAILED" if check.failure else "ok",
             )
     stdout_console().print(table)
-
-
-def print_models(*, as_json: bool) -> None:
-    """The zoo with its published figures."""
-    if as_json:
-        click.echo(json.dumps([_model_row(spec) for spec in MODELS], indent=2))
-        return
-    table = _table("Models (figures as published)")
-    for column in ("name", "short", "task", "dataset", "size", "params M", "GMACs", "accuracy"):
-        numeric = column in ("size", "params M", "GMACs", "accuracy")
-        table.add_column(column, justify="right" if numeric else "left")
-    for spec in MODELS:
-        table.add_row(
-            spec.name,
-            spec.short_name,
-            spec.task,
-            spec.dataset,
-            "x".join(map(str, spec.resolution)),
-            f"{spec.parameters / 1e6:.2f}",
-            f"{spec.macs / 1e9:.2f}",
-            "-" if spec.accuracy is None else f"{spec.accuracy:.2f} {MEASURES[spec.task]}",
-        )
-    stdout_console().print(table)
-
-
-def _model_row(spec: ModelSpec) -> dict[str, object]:
-    return {
-        "name": spec.name,
-        "short_name": spec.short_name,
-        "task": spec.task,
-        "dataset": spec.dataset,
-        "num_classes": spec.num_classes,
-        "resolution": list(spec.resolution),
-        "parameters": spec.parameters,
-        "macs": spec.macs,
-        "accuracy": spec.accuracy,
-    }
 
 
 def _table(title: str) -> Table:

@@ -192,4 +192,5 @@ def _facts(job: DecoderJob, graph: Path, manifest: Manifest) -> GraphFacts:
 def _transformers_version() -> str:
     import transformers
 
-    return transformers.__version__
+    version: str = transformers.__version__
+    return version

@@ -8,7 +8,7 @@ import torch
 
 from evit_deploy.exporters.options import ExportOptions
 from evit_deploy.exporters.samples import NOISE_STEP, check_inputs, noise_codes, photograph
-from evit_deploy.models.zoo import IMAGENET_MEAN, IMAGENET_STD
+from evit_deploy.models.zoo import IMAGENET_MEAN, IMAGENET_STD, find_model
 from evit_deploy.photographs import shipped_photographs
 
 PHOTOGRAPHS = {"photo-china", "photo-flower"}
@@ -26,6 +26,11 @@ def test_what_float_graphs_are_checked_on() -> None:
     assert samples["negative"].max() < 0
     assert samples["large"].abs().max() > 3e4
     assert 0.95 < samples["noise"].std() < 1.05
+
+
+def test_models_to_compare_with_are_spared_the_extremes() -> None:
+    ours, theirs = (options().settled(find_model(n)) for n in ("seg-b0-cityscapes", "segnext-t"))
+    assert check_inputs(ours).keys() - check_inputs(theirs).keys() == {"large"}
 
 
 def test_what_pixel_graphs_are_checked_on() -> None:

@@ -1,0 +1,1 @@
+"""What the papers claim of EfficientViT against other models, beside what is counted here."""

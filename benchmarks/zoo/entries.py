@@ -1,0 +1,140 @@
+"""What is known of an artifact for the page: its size, its distance from the reference, its instructions.
+
+Exported by `evit-export MODEL -f FORMAT -p PRECISION -r SIZE -w random`: random weights cost what any weights
+cost.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from evit_deploy.benchmarks.instructions import count_instructions
+from evit_deploy.devices import resolve
+from evit_deploy.models.complexity import count_macs
+from evit_deploy.models.zoo import ModelSpec
+
+CORES = ("cortex-a53", "cortex-a76")
+# Precision -> formats, in the page's order.
+PRECISIONS: Mapping[str, tuple[str, ...]] = {
+    "fp32": ("onnx", "tflite"),
+    "int8": ("onnx", "tflite"),
+    "fp16-weights": ("onnx", "tflite"),
+    "fp16": ("tflite",),
+}
+# A Cortex-A53 has no float16 arithmetic; fp16-weights computes what fp32 computes.
+COUNTED_ON: Mapping[str, tuple[str, ...]] = {
+    "fp32": CORES,
+    "int8": CORES,
+    "fp16-weights": (),
+    "fp16": ("cortex-a76",),
+}
+# Cityscapes' own size would take an emulated core hours.
+SIZES: Mapping[str, tuple[int, int]] = {"cityscapes": (512, 1024)}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An artifact that the page has a row for."""
+
+    model: str
+    format: str
+    precision: str
+    height: int
+    width: int
+
+    @property
+    def size(self) -> str:
+        """Height and width."""
+        return f"{self.height}x{self.width}"
+
+    @property
+    def command(self) -> str:
+        """What makes it."""
+        precision = "" if self.precision == "fp32" else f" -p {self.precision}"
+        return f"evit-export {self.model} -f {self.format}{precision} -r {self.size}"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What was measured of it; `instructions` by core, of one inference."""
+
+    wanted: Wanted
+    sha256: str
+    size_bytes: int
+    worst_db: float
+    instructions: Mapping[str, int]
+    day: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+
+def entry_from_dict(values: Mapping[str, Any]) -> Entry:
+    """From what `as_dict` gave.
+
+    Raises:
+        KeyError, TypeError: it is not an entry.
+    """
+    return Entry(**{**values, "wanted": Wanted(**values["wanted"])})
+
+
+def wanted_of(spec: ModelSpec) -> Iterator[Wanted]:
+    """Every artifact of a model that the page has a row for."""
+    size = SIZES.get(spec.dataset, spec.resolution)
+    for precision, formats in PRECISIONS.items():
+        for format in formats:
+            yield Wanted(spec.short_name, format, precision, *size)
+
+
+def macs_of(spec: ModelSpec) -> int:
+    """Multiply-accumulates at the size that the page measures at."""
+    return count_macs(spec, SIZES.get(spec.dataset, spec.resolution))
+
+
+def measure(wanted: Wanted, folder: Path) -> Entry | None:
+    """Export, and count on each core; `None` where the export is refused, which it says on stderr.
+
+    Raises:
+        UserError, SetupError: as `evit-bench`.
+    """
+    manifest = _exported(wanted, folder)
+    if manifest is None:
+        return None
+    path = Path(manifest["path"])
+    counts = {
+        core: count_instructions(path, resolve(f"qemu:{core}")) for core in COUNTED_ON[wanted.precision]
+    }
+    return Entry(
+        wanted,
+        sha256=manifest["graph"]["sha256"],
+        size_bytes=manifest["graph"]["size_bytes"],
+        worst_db=worst_db(manifest["parity"]["samples"]),
+        instructions={core: sum(counted.classes.values()) for core, counted in counts.items()},
+        day=date.today().isoformat(),
+    )
+
+
+def worst_db(samples: Mapping[str, Mapping[str, Any]]) -> float:
+    """The lowest SQNR over the inputs that are judged."""
+    judged = [s["sqnr_db"] for s in samples.values() if s.get("judged", True)]
+    return min(float("inf") if decibels is None else float(decibels) for decibels in judged)
+
+
+def _exported(wanted: Wanted, folder: Path) -> dict[str, Any] | None:
+    words: Sequence[str] = wanted.command.split()[1:]
+    command = [sys.executable, "-m", "evit_deploy.cli.export", *words, "-w", "random", "-j", "1", "--json"]
+    finished = subprocess.run(
+        [*command, "-q", "-o", str(folder)], stdout=subprocess.PIPE, text=True, check=False
+    )
+    if finished.returncode:
+        return None
+    first: dict[str, Any] = json.loads(finished.stdout)[0]  # of a model of several graphs the encoder
+    return first

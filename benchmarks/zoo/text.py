@@ -1,0 +1,71 @@
+"""The tables of docs/zoo.md."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from evit_deploy.benchmarks.scaling.text import table
+from evit_deploy.benchmarks.zoo.entries import CORES, COUNTED_ON, Entry, Wanted, wanted_of
+from evit_deploy.models.families import family_of, source_of
+from evit_deploy.models.zoo import CLASSIFICATION, SEGMENTATION, ModelSpec
+
+NOT_MEASURED = "not measured"
+_MEASURES = {CLASSIFICATION: "top-1", SEGMENTATION: "mIoU"}
+_PUBLISHED = ["model", "task", "data", "size", "parameters, M", "GMACs", "accuracy", "source", "command"]
+_MEASURED = ["model", "size", "format", "precision", "MB", "worst dB"]
+_MEASURED += [*(f"{core.removeprefix('cortex-').upper()}, M" for core in CORES), "measured on", "command"]
+
+Known = Mapping[Wanted, Entry]
+
+
+def markdown(models: Sequence[ModelSpec], known: Known) -> str:
+    """Two tables a family: published figures, and artifacts."""
+    families = dict.fromkeys(map(family_of, models))
+    parts = []
+    for family in families:
+        members = [spec for spec in models if family_of(spec) == family]
+        rows = [row for spec in members for row in _artifacts(spec, known)]
+        parts += [f"## {family}", table(_PUBLISHED, [_published(spec) for spec in members])]
+        parts += [f"### {family}: artifacts", table(_MEASURED, rows)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _published(spec: ModelSpec) -> list[str]:
+    measure = _MEASURES.get(spec.task, "")
+    return [
+        spec.short_name,
+        spec.task,
+        spec.dataset,
+        "x".join(map(str, spec.resolution)),
+        f"{spec.parameters / 1e6:.2f}",
+        f"{spec.macs / 1e9:.2f}",
+        "-" if spec.accuracy is None else f"{spec.accuracy:.2f} {measure}".strip(),
+        source_of(spec) or "-",
+        f"`evit-export {spec.short_name}`",
+    ]
+
+
+def _artifacts(spec: ModelSpec, known: Known) -> list[list[str]]:
+    """A row for each; one for all where nothing of the model was measured."""
+    wanted = list(wanted_of(spec))
+    if not any(one in known for one in wanted):
+        first = wanted[0]
+        return [[first.model, first.size, "all", "all", *[NOT_MEASURED] * (3 + len(CORES)), "-"]]
+    return [_artifact(one, known.get(one)) for one in wanted]
+
+
+def _artifact(wanted: Wanted, entry: Entry | None) -> list[str]:
+    names = [wanted.model, wanted.size, wanted.format, wanted.precision]
+    if entry is None:
+        return [*names, *[NOT_MEASURED] * (3 + len(CORES)), f"`{wanted.command}`"]
+    figures = [f"{entry.size_bytes / 1e6:.1f}", f"{entry.worst_db:.1f}"]
+    counts = [_count(core, entry) for core in CORES]
+    return [*names, *figures, *counts, entry.day, f"`{wanted.command}`"]
+
+
+def _count(core: str, entry: Entry) -> str:
+    """`-` where it is not counted: the core cannot, or the graph computes what another computes."""
+    if core not in COUNTED_ON[entry.wanted.precision]:
+        return "-"
+    count = entry.instructions.get(core)
+    return NOT_MEASURED if count is None else f"{count / 1e6:.1f}"

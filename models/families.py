@@ -1,0 +1,31 @@
+"""Which family a model belongs to, by the beginning of its name, and where its figures were published."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from evit_deploy.models.spec import ModelSpec
+
+# The longest beginning counts.
+SOURCES: Mapping[str, str] = {
+    "efficientvit": "arXiv 2205.14756",
+    "efficientvit-sam": "arXiv 2402.05008",
+    "edgenext": "arXiv 2206.10589",
+    "segformer": "arXiv 2105.15203",
+    "segnext": "arXiv 2209.08575",
+    "efficientnet": "arXiv 1905.11946",
+    "mobilenet": "arXiv 1801.04381",
+    "mobilevit": "arXiv 2110.02178",
+    "pvt-v2": "arXiv 2106.13797",
+}
+
+
+def family_of(spec: ModelSpec) -> str:
+    """`efficientvit-seg-b0-cityscapes` -> `efficientvit`; the first word of a name that nobody listed."""
+    matching = [family for family in SOURCES if f"{spec.name}-".startswith(f"{family}-")]
+    return max(matching, key=len, default=spec.name.partition("-")[0])
+
+
+def source_of(spec: ModelSpec) -> str | None:
+    """Where a model's figures were published; `None` where nobody noted it."""
+    return SOURCES.get(family_of(spec))

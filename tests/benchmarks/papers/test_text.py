@@ -1,0 +1,64 @@
+"""The tables of docs/papers.md, from counts that are made up here."""
+
+from __future__ import annotations
+
+import pytest
+
+from evit_deploy.benchmarks.papers.claims import COMPARISONS, FULL, SMALL, Comparison, Side, graphs_of
+from evit_deploy.benchmarks.papers.text import NOT_MEASURED, Counted, Known, extrapolated, markdown
+from evit_deploy.benchmarks.scaling.points import OURS, PLAIN, Graph, Point
+from evit_deploy.models.zoo import PEERS, find_model
+
+PAIR = Comparison(
+    Side("seg-b1-cityscapes", OURS, FULL, SMALL), Side("segnext-t", PLAIN, FULL, SMALL), 9.3, "so they say"
+)
+FULL_MACS = {"seg-b1-cityscapes": 16e9, "segnext-t": 48e9}
+
+
+def counted(graph: Graph, instructions: int, macs: float) -> tuple[Graph, Counted]:
+    return graph, Counted(Point(graph, "0" * 64, macs, 5_000_000, instructions, 10, 9, 8, 1), "2026-11-26")
+
+
+@pytest.fixture
+def known() -> Known:
+    mine, other = (Graph(s.model, s.kind, "onnx", *SMALL[0]) for s in (PAIR.ours, PAIR.theirs))
+    return dict([counted(mine, 600_000_000, 1e9), counted(other, 2_400_000_000, 3e9)])
+
+
+def rows_of(text: str) -> list[list[str]]:
+    lines = text.partition("### Claims, onnx")[2].partition("### Claims, tflite")[0].splitlines()
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if "segnext" in line]
+
+
+def test_ratio_beside_the_claim(known: Known) -> None:
+    first, second, full = rows_of(markdown([PAIR], known, FULL_MACS, "qemu:cortex-a76"))
+    assert first[2:7] == ["256x512", "600.0", "2400.0", "4.00", "9.3"]
+    assert second[2:6] == ["512x1024", NOT_MEASURED, NOT_MEASURED, "-"]
+    assert full[2:6] == ["1024x2048, extrapolated by MACs", "9600.0", "38400.0", "4.00"]
+
+
+def test_extrapolates_from_the_largest(known: Known) -> None:
+    larger, point = counted(Graph("segnext-t", PLAIN, "onnx", *SMALL[1]), 8_000_000_000, 12e9)
+    assert extrapolated(PAIR.theirs, "onnx", {**known, larger: point}, FULL_MACS) == 32e9
+    assert extrapolated(PAIR.theirs, "tflite", known, FULL_MACS) is None
+
+
+def test_nothing_counted_says_so() -> None:
+    text = markdown([PAIR], {}, FULL_MACS, "qemu:cortex-a76")
+    assert all(row[3:6] == [NOT_MEASURED, NOT_MEASURED, "-"] for row in rows_of(text))
+
+
+def test_every_comparison_is_of_models_that_there_are() -> None:
+    theirs = {spec.name for spec in PEERS}
+    for comparison in COMPARISONS:
+        assert find_model(comparison.ours.model).name not in theirs
+        assert find_model(comparison.theirs.model).name in theirs
+        assert (comparison.ours.kind, comparison.theirs.kind) == (OURS, PLAIN)
+        assert len(comparison.ours.graphs("onnx")) == len(comparison.theirs.graphs("onnx"))
+
+
+def test_graphs_are_counted_once_and_small_ones_first() -> None:
+    graphs = graphs_of(COMPARISONS, ("onnx", "tflite"))
+    assert len(graphs) == len(set(graphs))
+    pixels = [graph.height * graph.width for graph in graphs]
+    assert pixels == sorted(pixels)
