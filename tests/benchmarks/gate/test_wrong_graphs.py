@@ -26,7 +26,9 @@ Made = Callable[..., Path]
 Altered = Callable[[Path, bytes], Path]
 Found = Callable[[Path, Path], dict[str, Check]]
 
-BATCH_NORM, ATTENTION, _, BICUBIC = EXPORT_PIPELINE
+STEPS = {step.name: step for step in EXPORT_PIPELINE}
+NAMES = ("batch-norm-fold", "linear-attention-matmul", "bicubic-upsample-matmul")
+BATCH_NORM, ATTENTION, BICUBIC = (STEPS[name] for name in NAMES)
 SEG = "seg-b0-cityscapes"
 
 
