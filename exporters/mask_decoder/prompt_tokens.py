@@ -7,7 +7,7 @@ E's rows are the tokens of "no point" and of the four kinds. Exact: labels are i
 
 A position is the sine and cosine of 128 angles. XNNPACK has neither, so they are a polynomial, behind the way
 back to a quarter turn: sin(2 pi t) = sin(2 pi v), v = |q - 1/2| - 1/4, q = t - 1/4 - floor(t - 1/4); and
-cos(2 pi t) = sin(2 pi (t + 1/4)). Angles stay in turns, where a whole one is subtracted without an error.
+cos(2 pi t) = sin(2 pi (t + 1/4)). Angles stay in turns, of which whole ones drop out.
 
 An earlier mask goes to the embedding's grid by two convolutions whose stride is their size. So each place
 sees 4 x 4 pixels and nothing else: products with those pixels' rows, which are put together once.
