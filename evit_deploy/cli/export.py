@@ -362,7 +362,7 @@ def verify(
     type=click.Choice(list(PLAIN_PRECISIONS)),
     default="fp32",
     show_default=True,
-    help="int8: every operator that the general quantizers take, which is known to fail verification.",
+    help="int8: every operator that the general quantizers take; B1 at 224 fails verification.",
 )
 @click.option(
     "--calibration",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from evit_deploy.artifact import read_manifest
 from evit_deploy.errors import Exit
 from evit_deploy.parity import compare_outputs
 from evit_deploy.runtimes import open_runner
@@ -49,12 +50,14 @@ def test_class_maps_have_no_samples(run_export: Run) -> None:
     assert "class maps have no SQNR" in done.stderr
 
 
-def test_all_of_it_in_int8_is_refused(run_export: Run, tmp_path: Path) -> None:
+def test_all_of_it_in_int8(run_export: Run, tmp_path: Path) -> None:
+    """At this size ONNX Runtime's attention has few tokens, and passes; TFLite does not even run."""
     np.savez(tmp_path / "noise.npz", x=np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), np.uint8))
     int8 = ("-f", "onnx", "--precision", "int8", "--calibration", "noise.npz")
     done = run_export("plain", *SMALL, *int8)
-    assert done.returncode == Exit.PARITY, done.stderr
-    assert (
-        "efficientvit_b0-r64-int8-full-random-plain.onnx differs from the reference: SQNR is" in done.stderr
-    )
-    assert not any((tmp_path / "out").iterdir())
+    assert done.returncode == 0, done.stderr
+    manifest = read_manifest(tmp_path / "out/efficientvit_b0-r64-int8-full-random-plain.onnx")
+    assert manifest is not None
+    assert manifest.precision == "int8-full"
+    assert manifest.quantization["operators"] == "all that the quantizer takes"
+    assert manifest.quantization["calibration"]["source"] == "noise.npz"
