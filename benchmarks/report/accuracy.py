@@ -8,9 +8,9 @@ A file of the user's names artifacts or models:
 
 or is a result of `evit-eval`, whose artifacts have the accuracy that was measured.
 
-Published are the authors' figures (arXiv 2205.14756 and its repository), percent: top-1 on ImageNet-1k, mIoU
-on Cityscapes and ADE20K, at the resolution named. They are of the trained model, whatever weights an artifact
-has.
+Published are the authors' figures (arXiv 2205.14756, 2206.10589 and their repositories), percent: top-1 on
+ImageNet-1k, mIoU on Cityscapes and ADE20K, at the resolution named. They are of the trained model, whatever
+weights an artifact has.
 """
 
 from __future__ import annotations
@@ -42,6 +42,11 @@ PUBLISHED: Mapping[tuple[str, Size], float] = {
     ("efficientvit-b3", (224, 224)): 83.47,
     ("efficientvit-b3", (256, 256)): 83.81,
     ("efficientvit-b3", (288, 288)): 84.15,
+    ("efficientvit-l1", (224, 224)): 84.48,
+    ("efficientvit-l2", (224, 224)): 85.05,
+    ("efficientvit-l3", (224, 224)): 85.81,
+    ("efficientvit-l2", (384, 384)): 85.98,
+    ("efficientvit-l3", (384, 384)): 86.41,
     ("efficientvit-seg-b0-cityscapes", (1024, 2048)): 75.65,
     ("efficientvit-seg-b1-cityscapes", (1024, 2048)): 80.55,
     ("efficientvit-seg-b2-cityscapes", (1024, 2048)): 82.07,
@@ -49,6 +54,17 @@ PUBLISHED: Mapping[tuple[str, Size], float] = {
     ("efficientvit-seg-b1-ade20k", (512, 512)): 42.84,
     ("efficientvit-seg-b2-ade20k", (512, 512)): 45.94,
     ("efficientvit-seg-b3-ade20k", (512, 512)): 49.01,
+    ("efficientvit-seg-l1-cityscapes", (1024, 2048)): 82.72,
+    ("efficientvit-seg-l2-cityscapes", (1024, 2048)): 83.23,
+    ("efficientvit-seg-l1-ade20k", (512, 512)): 49.19,
+    ("efficientvit-seg-l2-ade20k", (512, 512)): 50.70,
+    ("edgenext-xx-small", (256, 256)): 71.23,
+    ("edgenext-x-small", (256, 256)): 74.96,
+    ("edgenext-small", (256, 256)): 79.41,
+    ("edgenext-base", (256, 256)): 82.47,
+    ("edgenext-xx-small-bn-hs", (256, 256)): 70.33,
+    ("edgenext-x-small-bn-hs", (256, 256)): 74.87,
+    ("edgenext-small-bn-hs", (256, 256)): 78.39,
 }
 _METRICS = {"classification": "top-1 %", "segmentation": "mIoU %"}
 

@@ -58,7 +58,11 @@ REFUSED: dict[str, tuple[list[str], Exit, str]] = {
         Exit.UNKNOWN_MODEL,
         "did you mean 'efficientvit-seg-b0-cityscapes'?",
     ),
-    "second model unknown": (["b0", "b1x"], Exit.UNKNOWN_MODEL, "known: b0, b1, b2, b3, seg-b0-cityscapes"),
+    "second model unknown": (
+        ["b0", "b1x"],
+        Exit.UNKNOWN_MODEL,
+        "known: b0, b1, b2, b3, l1, l2, l3, seg-b0-cityscapes",
+    ),
     "unknown target": (
         ["b0", "--target", "cortex-b1"],
         Exit.USAGE,

@@ -13,7 +13,8 @@ from accuracy_data import MEAN, STD, coloured, save_graph, stripes
 from evit_deploy.artifact import Preprocessing, TensorSpec, manifest_path, read_manifest, sha256_of, to_json
 from evit_deploy.benchmarks.accuracy.outcome import pixel_classes
 from evit_deploy.benchmarks.accuracy.subject import opened_artifact
-from evit_deploy.benchmarks.accuracy.tensors import encoded, values_of
+from evit_deploy.benchmarks.accuracy.tensors import values_of
+from evit_deploy.codes import encoded
 from evit_deploy.errors import Exit, UserError
 from evit_deploy.photographs import normalise
 from evit_deploy.runtimes import open_runner
@@ -90,9 +91,9 @@ def test_a_map_that_is_not_finite_has_nobodys_class() -> None:
 def test_quantised_inputs() -> None:
     pixels = np.array([[[0, 128, 255]]], np.uint8)
     values = values_of(pixels, Preprocessing((0.5,) * 3, (0.5,) * 3, 1.0, False))  # -1 to 1
-    tensor = TensorSpec("image", (1, 1, 1, 3), "NHWC", "int8", (2 / 255, -1))
-    assert encoded(values, tensor).tolist() == [[[-128, 0, 126]]]
-    assert encoded(values * 2, tensor).tolist() == [[[-128, 0, 127]]]
+    quantization = (2 / 255, -1)
+    assert encoded(values, "int8", quantization).tolist() == [[[-128, 0, 126]]]
+    assert encoded(values * 2, "int8", quantization).tolist() == [[[-128, 0, 127]]]
 
 
 def test_without_a_manifest(tmp_path: Path) -> None:

@@ -101,7 +101,8 @@ def test_a_history_that_is_none() -> None:
 
 
 def test_published_accuracies_are_those_of_the_models() -> None:
-    models = {(spec.name, spec.resolution): spec.accuracy for spec in MODELS}
+    known = [spec for spec in MODELS if spec.num_classes is not None and spec.accuracy is not None]
+    models = {(spec.name, spec.resolution): spec.accuracy for spec in known}
     # Of Cityscapes' B0 as of all.
     assert {key: PUBLISHED[key] for key in models} == models
     names = {spec.name for spec in MODELS}
