@@ -7,7 +7,6 @@ import pytest
 
 from evit_deploy.errors import UserError
 from evit_deploy.exporters.formulations import costs
-from evit_deploy.exporters.formulations.kinds import KINDS
 from evit_deploy.exporters.formulations.costs import (
     INSTRUCTIONS,
     NANOSECONDS,
@@ -19,6 +18,7 @@ from evit_deploy.exporters.formulations.costs import (
     shipped_targets,
     write_table,
 )
+from evit_deploy.exporters.formulations.kinds import KINDS
 
 PLACE = "mbconv 3x3/2 16-64-32 112x112"
 NAMES = ("maps", "taps")
