@@ -147,7 +147,7 @@ class TokenMaskDecoder(nn.Module):
 
     def _bias(self, labels: Tensor) -> Tensor:
         """(1, N) -> (1, 1, T): 0 for tokens that count."""
-        missing = 1 - (labels - ABSENT).clamp(0, 1)  # (1, N)
+        missing = (1 - (labels - ABSENT)).relu()  # (1, N): no label is less than ABSENT
         always = torch.zeros_like(self.output_tokens[:, :1]).permute(1, 0)  # (1, 5)
         return (torch.cat([always, missing], dim=1) * IGNORED)[None]
 
@@ -157,8 +157,10 @@ class TokenMaskDecoder(nn.Module):
         x = self.act(self.upscale_norm(x))
         kernels = [mlp(tokens[i : i + 1]) for i, mlp in enumerate(self.hypernetworks, start=1)]
         hyper: Tensor = torch.cat(kernels)  # (4 masks, 32)
-        x = self.act(self.upscale2(x)).reshape(-1, hyper.shape[-1])  # (65536, 32)
-        values: Tensor = hyper @ x.permute(1, 0)  # (4 masks, 65536)
+        # In two halves: one product would become a fully connected layer, of which XNNPACK wants the weights.
+        x = self.act(self.upscale2(x)).reshape(2, -1, hyper.shape[-1])  # (2, 32768, 32)
+        halves = torch.stack([hyper, hyper]) @ x.permute(0, 2, 1)  # (2, 4 masks, 32768)
+        values: Tensor = halves.permute(1, 0, 2)  # (4 masks, 2, 32768)
         side = EMBEDDING_SIDE
         # 65536 = 64 rows x 64 columns x 2 x 2 (first upscaling) x 2 x 2 (second)
         rows = values.reshape(MASKS * side, side, 2, 2, 4).permute(0, 2, 1, 3, 4)  # rows of 2 x 2 together

@@ -87,7 +87,7 @@ def test_tflite_takes_up_to_as_many_points_as_it_was_made_for(
     assert shapes["point_coords"] == (1, DEFAULT_POINTS, 2)
     assert shapes["image_embedding"] == (1, 64, 64, 256)
     facts = made.manifest.graph
-    assert facts.delegate_partitions is not None and facts.delegate_partitions >= 1
+    assert (facts.delegate_partitions, facts.delegated_ops) == (1, facts.total_ops)
 
 
 def test_other_models_have_no_mask_decoder() -> None:
