@@ -8,12 +8,12 @@ from torch import nn
 
 from evit_deploy.exporters.rewrites.batch_norm import rewrite
 from evit_deploy.models import create_model
-from evit_deploy.models.blocks import ConvLayer, MBConv
+from evit_deploy.models.blocks import HARDSWISH, ConvLayer, MBConv
 
 IMAGE = torch.randn(2, 8, 9, 7, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 LAYERS = {
     "plain": {"kernel": 3},
-    "pointwise": {"kernel": 1, "act": True},
+    "pointwise": {"kernel": 1, "act": HARDSWISH},
     "depthwise": {"kernel": 3, "groups": 8, "stride": 2},
     "with bias": {"kernel": 3, "bias": True},
     "eps 1e-3": {"kernel": 3, "norm_eps": 1e-3},
