@@ -144,7 +144,7 @@ def halved(graph: Path, content: object, pack: object = None) -> None:
 def test_what_fails_is_kept_in_both_files(
     job: ExportJob, low_limit: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("evit_deploy.exporters.export.write_content", halved)
+    monkeypatch.setattr("evit_deploy.exporters.convert.write_content", halved)
     with pytest.raises(ParityError, match="kept as"):
         export(replace(job, output=tmp_path, keep_failed=True))
     failed = tmp_path / f"{job.name}.failed.onnx"
@@ -158,7 +158,7 @@ def test_what_fails_is_kept_in_both_files(
 def test_nothing_is_left_of_what_fails(
     job: ExportJob, low_limit: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("evit_deploy.exporters.export.write_content", halved)
+    monkeypatch.setattr("evit_deploy.exporters.convert.write_content", halved)
     with pytest.raises(ParityError, match="nothing was written"):
         export(replace(job, output=tmp_path))
     assert list(tmp_path.iterdir()) == []
