@@ -13,6 +13,7 @@ NAMES = ("batch-norm-fold", "linear-attention-matmul", RESIZE, "bicubic-upsample
 TFLITE_NAMES = (*NAMES[:3], "bicubic-upsample-banded", "average-pool-last-axis", "class-map-last-axis")
 CLASSIFICATION = NAMES[2:] + TFLITE_NAMES[2:4]  # not in these
 SEGMENTATION = (RESIZE, "average-pool-last-axis")
+EDGENEXT = ("edgenext-batch-norm-fold", "norm-affine-fold", "layer-scale-fold", "positions-constant")
 
 
 def image() -> torch.Tensor:
@@ -73,6 +74,10 @@ def test_only_what_found_something_is_named_and_the_order_is_kept() -> None:
 
 
 def test_the_pipeline_of_exports() -> None:
-    assert tuple(step.name for step in EXPORT_PIPELINE) == NAMES
-    assert tuple(step.name for step in PIPELINES["onnx"]) == NAMES
-    assert tuple(step.name for step in PIPELINES["tflite"]) == TFLITE_NAMES
+    first, *rest = NAMES
+    expected = (first, *EDGENEXT, *rest, "channel-norm-products")
+    assert tuple(step.name for step in EXPORT_PIPELINE) == expected
+    assert tuple(step.name for step in PIPELINES["onnx"]) == expected
+    first, *rest = TFLITE_NAMES
+    in_tflite = (first, *EDGENEXT, *rest, "channel-norm-last-axis")
+    assert tuple(step.name for step in PIPELINES["tflite"]) == in_tflite
