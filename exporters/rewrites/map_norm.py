@@ -25,17 +25,19 @@ class MapNorm(nn.Module):
     """`ChannelNorm` of maps of `dtype`."""
 
     row: Tensor
+    eps: Tensor
 
     def __init__(self, reference: ChannelNorm, dtype: torch.dtype) -> None:
         super().__init__()
-        self.eps, self.weight, self.bias = reference.eps, reference.weight, reference.bias
+        self.weight, self.bias = reference.weight, reference.bias
         channels = reference.channels
+        self.register_buffer("eps", torch.full((1,), reference.eps, dtype=dtype))  # a convolution's bias
         self.register_buffer("row", torch.full((1, channels, 1, 1), 1 / channels, dtype=dtype))
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C, H, W)."""
         centred = x - functional.conv2d(x, self.row)  # (B, C, H, W) - (B, 1, H, W)
-        normed = centred * (functional.conv2d(centred * centred, self.row) + self.eps).rsqrt()
+        normed = centred * functional.conv2d(centred * centred, self.row, self.eps).rsqrt()
         if self.weight is None or self.bias is None:
             return normed
         return normed * self.weight[:, None, None] + self.bias[:, None, None]
