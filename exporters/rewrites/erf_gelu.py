@@ -1,9 +1,9 @@
 """The exact GELU in the order in which ONNX Runtime knows it.
 
-    before:  x * (0.5 * (erf(x / sqrt 2) + 1))        as torch's exporter writes it before opset 20: five operators
+    before:  x * (0.5 * (erf(x / sqrt 2) + 1))        as torch's exporter writes it below opset 20
     after:   x * (erf(x / sqrt 2) + 1) * 0.5          which ONNX Runtime makes one Gelu of, at load
 
-On a Cortex-A76 the five take 25 instructions a value.
+On a Cortex-A76 the five operators of the first take 25 instructions a value.
 """
 
 from __future__ import annotations
