@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from evit_deploy.artifact import Manifest, read_manifest, write_atomically
 from evit_deploy.benchmarks.accuracy.tensors import feed_of
 from evit_deploy.benchmarks.cityscapes import CLASSES
+from evit_deploy.benchmarks.figure import new_figure, png_of
 from evit_deploy.codes import decoded
-from evit_deploy.errors import Exit, SetupError, UserError
-from evit_deploy.photographs import load_photograph, shipped_photographs
+from evit_deploy.errors import Exit, UserError
+from evit_deploy.photographs import a_photograph, load_photograph
 from evit_deploy.runtimes import open_runner
 
 Array = NDArray[Any]
@@ -50,7 +51,7 @@ def draw_picture(graph: Path, image: Path | None, output: Path) -> None:
             f"{graph}: is a {manifest.task} model, whose answers are no classes: nothing to draw; what an "
             "EfficientViT-SAM finds, 'evit-bench segment' draws"
         )
-    pixels = load_photograph(image or _shipped(), *_size(manifest))  # (H, W, 3)
+    pixels = load_photograph(image or a_photograph("china"), *_size(manifest))  # (H, W, 3)
     scores = _run(graph, manifest, pixels)
     title = f"{manifest.name} in {graph.suffix[1:]}"
     if manifest.weights.source == "random":
@@ -83,16 +84,6 @@ def palette(count: int) -> NDArray[np.uint8]:
     return rounded
 
 
-def _shipped() -> Path:
-    shipped = shipped_photographs()
-    if not shipped:
-        raise SetupError(
-            "no photograph at hand: name one with --image, or \"pip install 'evit-deploy[report]'\"",
-            Exit.MISSING_EXTRA,
-        )
-    return next(iter(shipped.values()))
-
-
 def _size(manifest: Manifest) -> tuple[int, int]:
     (image,) = manifest.inputs
     return image.shape[image.layout.index("H")], image.shape[image.layout.index("W")]
@@ -106,9 +97,8 @@ def _run(graph: Path, manifest: Manifest, pixels: Array) -> Array:
 
 def _render(pixels: Array, output: Array, manifest: Manifest, title: str) -> bytes:
     """The figure as PNG."""
-    import io
-
-    figure, axes = _new_figure(pixels.shape[1] / pixels.shape[0])
+    figure = new_figure(figsize=(5.2 * pixels.shape[1] / pixels.shape[0], 5.2))
+    axes = figure.add_axes((0, 0, 1, 1))
     shown: Array = pixels
     if manifest.task == SEGMENTATION:
         classes = class_map(output, manifest.outputs[0].layout, *pixels.shape[:2])
@@ -122,23 +112,7 @@ def _render(pixels: Array, output: Array, manifest: Manifest, title: str) -> byt
     axes.imshow(shown)
     axes.set_title(title, fontsize=10, loc="left")
     axes.set_axis_off()
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=130, bbox_inches="tight")
-    return buffer.getvalue()
-
-
-def _new_figure(aspect: float) -> tuple[Any, Any]:
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise SetupError(
-            "drawing needs matplotlib: install it with \"pip install 'evit-deploy[report]'\"",
-            Exit.MISSING_EXTRA,
-        ) from error
-    figure = Figure(figsize=(5.2 * aspect, 5.2))
-    FigureCanvasAgg(figure)
-    return figure, figure.add_axes((0, 0, 1, 1))
+    return png_of(figure, bbox_inches="tight")
 
 
 def _add_legend(axes: Any, classes: Array, colours: Array) -> None:

@@ -6,7 +6,6 @@ stars (green on the object, red beside it), boxes are drawn.
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evit_deploy.artifact import read_manifest, write_atomically
-from evit_deploy.errors import Exit, SetupError, UserError
-from evit_deploy.photographs import shipped_photographs
+from evit_deploy.benchmarks.figure import new_figure, png_of
+from evit_deploy.photographs import a_photograph, read_photograph
 from evit_deploy.segment_anything import Masks, SamPredictor
 
 Pixels = NDArray[np.uint8]
@@ -51,7 +50,7 @@ def draw_masks(
         UserError: the artifacts do not belong together, an unreadable image, a prompt outside of it.
         SetupError: a package of the extra `report` is missing.
     """
-    pixels = read_pixels(image or _shipped())
+    pixels = read_photograph(image or a_photograph("flower"))  # an object
     with SamPredictor(encoder, decoder) as predictor:
         predictor.set_image(pixels)
         chosen = prompts or two_prompts(pixels)
@@ -69,39 +68,6 @@ def two_prompts(pixels: Pixels) -> tuple[Prompt, Prompt]:
     )
 
 
-def read_pixels(path: Path) -> Pixels:
-    """An image file as RGB, (H, W, 3).
-
-    Raises:
-        UserError: no image can be read from the file.
-        SetupError: Pillow is not installed.
-    """
-    try:
-        from PIL import Image
-    except ImportError as error:
-        raise SetupError(
-            "reading images needs Pillow: install it with \"pip install 'evit-deploy[report]'\"",
-            Exit.MISSING_EXTRA,
-        ) from error
-    try:
-        with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"), np.uint8)
-    except OSError as error:
-        raise UserError(
-            f"{path}: cannot be read as an image ({error}); expected a JPEG, PNG or similar", Exit.IMAGE
-        ) from error
-
-
-def _shipped() -> Path:
-    shipped = shipped_photographs()
-    if not shipped:
-        raise SetupError(
-            "no photograph at hand: name one with --image, or \"pip install 'evit-deploy[report]'\"",
-            Exit.MISSING_EXTRA,
-        )
-    return list(shipped.values())[-1]  # a flower: an object
-
-
 def _title(encoder: Path) -> str:
     manifest = read_manifest(encoder)
     assert manifest is not None, "the predictor has read it"
@@ -113,23 +79,13 @@ def _title(encoder: Path) -> str:
 
 def _render(pixels: Pixels, prompts: tuple[Prompt, ...], found: list[Masks], title: str) -> bytes:
     """The figure as PNG."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise SetupError(
-            "drawing needs matplotlib: install it with \"pip install 'evit-deploy[report]'\"",
-            Exit.MISSING_EXTRA,
-        ) from error
-    figure = Figure(figsize=(4.5 * len(prompts) * pixels.shape[1] / pixels.shape[0], 5), layout="constrained")
-    FigureCanvasAgg(figure)
+    aspect = pixels.shape[1] / pixels.shape[0]
+    figure = new_figure(figsize=(4.5 * len(prompts) * aspect, 5), layout="constrained")
     row = figure.subplots(1, len(prompts), squeeze=False)[0]
     for axes, prompt, masks in zip(row, prompts, found, strict=True):
         _panel(axes, pixels, prompt, masks)
     figure.suptitle(title, fontsize=10)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=130)
-    return buffer.getvalue()
+    return png_of(figure)
 
 
 def _panel(axes: Any, pixels: Pixels, prompt: Prompt, masks: Masks) -> None:

@@ -23,8 +23,23 @@ def shipped_photographs() -> dict[str, Path]:
     return {name: folder / f"{name}.jpg" for name in SHIPPED if (folder / f"{name}.jpg").exists()}
 
 
-def load_photograph(path: Path, height: int, width: int) -> NDArray[np.uint8]:
-    """An image file as RGB pixels, resized to (height, width) without keeping its aspect; (H, W, 3).
+def a_photograph(name: str) -> Path:
+    """The shipped photograph of that name, or another one that is there.
+
+    Raises:
+        SetupError: scikit-learn is not installed.
+    """
+    shipped = shipped_photographs()
+    if not shipped:
+        raise SetupError(
+            "no photograph at hand: name one with --image, or \"pip install 'evit-deploy[report]'\"",
+            Exit.MISSING_EXTRA,
+        )
+    return shipped.get(name) or next(iter(shipped.values()))
+
+
+def read_photograph(path: Path) -> NDArray[np.uint8]:
+    """An image file as RGB pixels, (H, W, 3).
 
     Raises:
         UserError: no image can be read from the file.
@@ -39,16 +54,24 @@ def load_photograph(path: Path, height: int, width: int) -> NDArray[np.uint8]:
         ) from error
     try:
         with Image.open(path) as image:
-            resized = image.convert("RGB").resize((width, height), Image.Resampling.BICUBIC)
+            return np.asarray(image.convert("RGB"), dtype=np.uint8)
     except OSError as error:
         raise UserError(
             f"{path}: cannot be read as an image ({error}); expected a JPEG, PNG or similar", Exit.IMAGE
         ) from error
-    return np.asarray(resized, dtype=np.uint8)
+
+
+def load_photograph(path: Path, height: int, width: int) -> NDArray[np.uint8]:
+    """An image file as RGB pixels, resized to (height, width) without keeping its aspect; (H, W, 3).
+
+    Raises:
+        UserError, SetupError: as `read_photograph`.
+    """
+    return resize_pixels(read_photograph(path), height, width)
 
 
 def resize_pixels(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """RGB pixels (H, W, 3), resized as `load_photograph` does; (height, width, 3)."""
+    """RGB pixels (H, W, 3), resized without keeping their aspect; (height, width, 3)."""
     from PIL import Image
 
     resized = Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC)

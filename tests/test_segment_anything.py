@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from evit_deploy.artifact import manifest_path, read_manifest, to_json
-from evit_deploy.benchmarks.segment_picture import draw_masks, read_pixels, two_prompts
+from evit_deploy.benchmarks.segment_picture import draw_masks, two_prompts
 from evit_deploy.errors import Exit, UserError
 from evit_deploy.exporters.export import export
 from evit_deploy.exporters.job import ExportJob
@@ -30,7 +30,7 @@ from evit_deploy.models.efficientvit_l import LargeBackboneConfig
 from evit_deploy.models.sam import SamEncoderArchitecture
 from evit_deploy.models.spec import ModelSpec
 from evit_deploy.models.weights import LoadedWeights, resolve_weights
-from evit_deploy.photographs import normalise, shipped_photographs
+from evit_deploy.photographs import normalise, read_photograph, shipped_photographs
 from evit_deploy.segment_anything import SamPredictor
 
 REPOSITORY = Path(__file__).parents[1]
@@ -81,7 +81,7 @@ def predictor(tiny: tuple[ModelSpec, Path, Path]) -> Iterator[SamPredictor]:
 
 
 def photograph() -> np.ndarray:
-    return read_pixels(shipped_photographs()["flower"])
+    return read_photograph(shipped_photographs()["flower"])
 
 
 def decibels(reference: Tensor, candidate: np.ndarray) -> float:
