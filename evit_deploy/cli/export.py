@@ -20,6 +20,14 @@ from evit_deploy.cli.calibration import calibration_of, formats_of, method_optio
 from evit_deploy.cli.common import DefaultGroup, Reporter, reporter_of, run_command, verbosity_options
 from evit_deploy.cli.convert_weights import convert_weights
 from evit_deploy.cli.export_decoder import decoder
+from evit_deploy.cli.export_options import (
+    format_option,
+    jobs_option,
+    keep_failed_option,
+    keep_samples_option,
+    manifests_option,
+    seed_option,
+)
 from evit_deploy.cli.model_list import list_models
 from evit_deploy.cli.resolution import parse_resolution, resolution_option
 from evit_deploy.cli.sensitivity import sensitivity
@@ -54,36 +62,9 @@ def cli() -> None:
     """
 
 
-jobs_option = click.option(
-    "-j",
-    "--jobs",
-    "processes",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Artifacts exported at a time; as many as cores and memory bear where not given.",
-)
-
-
-keep_failed_option = click.option(
-    "--keep-failed", is_flag=True, help="Keep a graph that fails verification, as NAME.failed.EXT."
-)
-keep_samples_option = click.option(
-    "--keep-samples",
-    is_flag=True,
-    help="Also write NAME.EXT.samples.npz: every input of the verification and the reference's output.",
-)
-
-
 @cli.command("run", short_help="Export models (the default command).")
 @click.argument("models", nargs=-1, metavar="[MODEL]...")
-@click.option(
-    "-f",
-    "--format",
-    "formats",
-    type=click.Choice(list(FORMAT_SUFFIXES)),
-    multiple=True,
-    help="Repeatable; both where not given.",
-)
+@format_option
 @click.option(
     "-p",
     "--precision",
@@ -115,7 +96,7 @@ keep_samples_option = click.option(
     metavar="auto|pretrained|random|PATH",
     help="auto: pretrained where they can be had, else random with a warning.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of random weights.")
+@seed_option
 @click.option("--num-classes", type=click.IntRange(min=1), help="Where not given, the checkpoint's own.")
 @click.option("--layout", type=click.Choice(["nchw", "nhwc"]), help="Of the input; ONNX: nchw, TFLite: nhwc.")
 @click.option("--dynamic-batch", is_flag=True, help="Leave the batch size open (ONNX).")
@@ -169,7 +150,7 @@ keep_samples_option = click.option(
 @jobs_option
 @keep_failed_option
 @keep_samples_option
-@click.option("--json", "as_json", is_flag=True, help="Manifests on stdout, for machines.")
+@manifests_option
 @verbosity_options
 def run(
     models: tuple[str, ...],

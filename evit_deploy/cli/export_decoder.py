@@ -9,19 +9,13 @@ import click
 
 from evit_deploy.artifact import DEFAULT_FOLDER, FORMAT_SUFFIXES
 from evit_deploy.cli.common import reporter_of, verbosity_options
+from evit_deploy.cli.export_options import format_option, manifests_option, seed_option
 from evit_deploy.errors import Exit, SetupError
 
 
 @click.command("decoder")
 @click.argument("model")
-@click.option(
-    "-f",
-    "--format",
-    "formats",
-    type=click.Choice(list(FORMAT_SUFFIXES)),
-    multiple=True,
-    help="Repeatable; both where not given.",
-)
+@format_option
 @click.option(
     "--points",
     type=click.IntRange(min=2),
@@ -29,9 +23,9 @@ from evit_deploy.errors import Exit, SetupError
     help="Places for points; a box takes two. ONNX: any number where not given; TFLite: 8.",
 )
 @click.option("-w", "--weights", default="auto", show_default=True, metavar="auto|pretrained|random|PATH")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of random weights.")
+@seed_option
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=DEFAULT_FOLDER, show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="Manifests on stdout, for machines.")
+@manifests_option
 @verbosity_options
 def decoder(
     model: str,
