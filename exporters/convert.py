@@ -26,7 +26,6 @@ from evit_deploy.exporters.precision.mixed_search import fewest_in_float32
 from evit_deploy.exporters.precision.quantization import calibration_inputs, mixed_graph, mixed_record
 from evit_deploy.exporters.precision.schemes import SCHEMES
 from evit_deploy.exporters.rewritten import Rewritten, rewritten_model
-from evit_deploy.exporters.tflite_metadata import with_note
 from evit_deploy.exporters.verify import Reference, verify_graph
 
 
@@ -87,7 +86,8 @@ def finished(
         found = fewest_in_float32(mixed, least_db, step)
         record = mixed_record(mixed, found, job.options)
         manifest = replace(manifest, quantization={**manifest.quantization, "mixed": record})
-        content = with_note(mixed.quantized(found.float32), to_json(manifest.essentials()))
+        noted = WITH_NOTE[job.options.format]
+        content = noted(mixed.quantized(found.float32), to_json(manifest.essentials()))
     elif (quantize := scheme.quantize.get(job.options.format)) is not None:
         inputs = calibration_inputs(job.calibration, job.options)
         content = quantize(content, inputs, job.options.range_method, job.options.integer_ends)

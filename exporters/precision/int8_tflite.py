@@ -69,10 +69,12 @@ def ranges_of(
 ) -> Ranges:
     """The ranges of every tensor that could be quantised; arguments and errors as of `quantize_tflite`."""
     with conversion("int8"):
-        ranges = min_max_ranges(content, inputs, _quantizer(content, (), ends).get_quantization_recipe())
+        graph = Operators(content)
+        recipe = _quantizer(content, graph, (), ends).get_quantization_recipe()
+        ranges = min_max_ranges(content, inputs, recipe)
         if method != MINMAX:
             ranges = {**ranges, **_narrowed(content, ranges, inputs, method)}
-        for name in hardswish_inputs(Operators(content)):
+        for name in hardswish_inputs(graph):
             _cut_below(ranges[name], HARDSWISH_ZERO)
         return ranges
 
@@ -107,7 +109,7 @@ def quantize_with(
         SetupError, EvitError: as `quantize_tflite`.
     """
     with conversion("int8"):
-        quantized = _quantizer(content, float32, ends).quantize(ranges)
+        quantized = _quantizer(content, Operators(content), float32, ends).quantize(ranges)
     return write_model(constants_inside(bytes(quantized.quantized_model)))
 
 
@@ -128,12 +130,12 @@ def new_quantizer(content: bytes) -> Any:
     return quantizer.Quantizer(bytearray(content))
 
 
-def _quantizer(content: bytes, float32: Collection[str], ends: IntegerEnds) -> Any:
+def _quantizer(content: bytes, graph: Operators, float32: Collection[str], ends: IntegerEnds) -> Any:
     """With the recipe for the whole file."""
     job = new_quantizer(content)
     for operator in (*WEIGHTED, *_AT_INPUT * ends.input, *_AT_OUTPUT * ends.output):
         job.add_static_config(".*", operator, BITS, BITS)
-    for operator, name in int8_neighbours(Operators(content), float32):
+    for operator, name in int8_neighbours(graph, float32):
         job.add_static_config(_scope(name), operator, BITS, BITS)
     for name in float32:  # what comes later prevails
         job.update_quantization_recipe(_scope(name), "*", algorithm_key="no_quantize")
