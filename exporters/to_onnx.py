@@ -87,7 +87,7 @@ def fold_constants(model: onnx_ir.Model) -> None:
     optimizer.fold_constants(model)
     Sequential(
         common.RemoveUnusedNodesPass(),
-        common.RemoveUnusedFunctionsPass(),  # type: ignore[no-untyped-call]
+        common.RemoveUnusedFunctionsPass(),  # type: ignore[no-untyped-call]  # onnx-ir gives its __init__ no types
         common.RemoveUnusedOpsetsPass(),
         common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
         common.DeduplicateInitializersPass(),

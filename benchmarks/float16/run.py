@@ -64,7 +64,8 @@ def runs_on(device: Device, say: Callable[[str], None]) -> Iterator[Run]:
         def run(chain: Chain, images: Sequence[Array]) -> list[Array]:
             say(f"  {len(chain.steps)} files on {len(images)} images")
             with tempfile.NamedTemporaryFile(prefix="evit-", suffix=".npz") as file:
-                np.savez(file, **{str(number): image for number, image in enumerate(images)})  # type: ignore[arg-type]
+                named = {str(number): image for number, image in enumerate(images)}
+                np.savez(file, **named)  # type: ignore[arg-type]  # numpy: one of them could be allow_pickle
                 file.flush()
                 device.put(Path(file.name), _IMAGES_FILE)
             answer = device.run_agent({**_job(chain, device), "images": len(images), "file": _IMAGES_FILE})
