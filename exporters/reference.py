@@ -56,4 +56,5 @@ def shared_values(job: ExportJob) -> Reference:
     options = shared_options(job.options)
     shared = replace(job, options=options)
     rounds = SCHEMES[options.precision].prepare is not None
-    return shared_reference(reference_of(shared), options, published_of(shared) if rounds else None)
+    published = published_of(shared) if rounds else None
+    return shared_reference(reference_of(shared), options, published, job.calibration)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from evit_deploy.exporters.custom import CUSTOM
 from evit_deploy.exporters.job import ExportJob
 from evit_deploy.exporters.judge import class_axis, wrong_with
 from evit_deploy.exporters.options import ExportOptions
+from evit_deploy.exporters.precision.calibration import SHIPPED, Calibration, read_calibration
 from evit_deploy.exporters.precision.schemes import SCHEMES
 from evit_deploy.exporters.reference import reference_of, reference_values
 from evit_deploy.exporters.verify import ParityReport, verify_graph
@@ -32,7 +33,12 @@ class Outcome:
 
 
 def verify_artifact(
-    path: Path, *, weights: str | None, interpreter: str, step: Callable[[str], None]
+    path: Path,
+    *,
+    weights: str | None,
+    interpreter: str,
+    step: Callable[[str], None],
+    calibration: Path | None = None,
 ) -> Outcome:
     """Rebuild the reference that a manifest describes and compare the graph with it.
 
@@ -41,9 +47,10 @@ def verify_artifact(
         weights: a checkpoint, for artifacts that were made from a file.
         interpreter: which TFLite interpreter.
         step: is told what begins now.
+        calibration: the images, for artifacts whose ranges were taken of the user's own.
 
     Raises:
-        UserError: no such file, no manifest, or weights that are not the ones it was made from.
+        UserError: no such file, no manifest, or weights or images that are not the ones it was made from.
     """
     if not path.is_file():
         raise UserError(f"no artifact: '{path}' is not a file", Exit.ARTIFACT_MISSING)
@@ -64,7 +71,7 @@ def verify_artifact(
             Exit.ARTIFACT_UNREADABLE,
         )
     step("reference")
-    job = _job_of(manifest, path, weights)
+    job = replace(_job_of(manifest, path, weights), calibration=_calibration_of(manifest, calibration))
     module = reference_of(job)
     reference = reference_values(job)
     step("compare")
@@ -118,6 +125,29 @@ def _job_of(manifest: Manifest, path: Path, weights: str | None) -> ExportJob:
             Exit.ARTIFACT_UNREADABLE,
         ) from error
     return ExportJob(spec, options, _weights_of(manifest, spec, weights), path.parent)
+
+
+def _calibration_of(manifest: Manifest, given: Path | None) -> Calibration | None:
+    made_from: dict[str, Any] = manifest.quantization.get("calibration", {})
+    is_own = made_from.get("source", SHIPPED) != SHIPPED
+    if given is None and not is_own:
+        return None
+    if given is None:
+        raise UserError(
+            f"{manifest.name} took its ranges of the images '{made_from['source']}' and is verified on some "
+            "of them: name them with --calibration PATH",
+            Exit.USAGE,
+        )
+    if not is_own:
+        raise UserError(f"{manifest.name} was not made from images of yours: drop --calibration", Exit.USAGE)
+    calibration = read_calibration(given)
+    if calibration.sha256 != made_from["sha256"]:
+        raise UserError(
+            f"{manifest.name} was made from images of sha256 {made_from['sha256'][:12]}..., got "
+            f"{calibration.sha256[:12]}...: name the right ones with --calibration PATH",
+            Exit.IMAGE,
+        )
+    return calibration
 
 
 def _weights_of(manifest: Manifest, spec: ModelSpec, given: str | None) -> LoadedWeights:

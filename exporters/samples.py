@@ -4,7 +4,9 @@
     zeros      nothing but the network's own biases
     large      1e4 x noise: what overflows does so here
     negative   every value below zero
-    photo-*    real photographs, which ship inside scikit-learn
+    photo-*    real photographs, which ship inside scikit-learn; where the user gave calibration images, some
+               of those
+    other-*    then, the shipped ones: a network that was trained on other images is not judged by them
 
 For graphs that take pixels: noise, black, white and the photographs. Softmax attention is spared "large":
 there it is an argmax over the scores, and rounding decides which of two near ones wins. So are the models
@@ -21,19 +23,30 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from evit_deploy.exporters.options import ExportOptions
+from evit_deploy.exporters.precision.calibration import Calibration
 from evit_deploy.models.zoo import IMAGENET_MEAN, IMAGENET_STD
 from evit_deploy.photographs import load_photograph, normalise, shipped_photographs
 
 # Noise is drawn on a grid of 1/32 so that a check file can hold it exactly in a byte a value.
 NOISE_STEP = 1 / 32
-PHOTOGRAPHS = "photo-"
+PHOTOGRAPHS, OTHERS = "photo-", "other-"
+OWN_PHOTOGRAPHS = 4
 
 
-def check_inputs(options: ExportOptions) -> dict[str, Tensor]:
-    """Every sample by name, in the layout and dtype of the graph's input; batch 1."""
-    photographs = {
-        f"{PHOTOGRAPHS}{n}": photograph(path, options) for n, path in shipped_photographs().items()
-    }
+def check_inputs(options: ExportOptions, calibration: Calibration | None = None) -> dict[str, Tensor]:
+    """Every sample by name, in the layout and dtype of the graph's input; batch 1.
+
+    Args:
+        options: of the graph.
+        calibration: what its ranges are taken of; the user's own images take the photographs' place.
+    """
+    shipped = {name: photograph(path, options) for name, path in shipped_photographs().items()}
+    if calibration is not None and calibration.is_own:
+        own = calibration.some_pixels(OWN_PHOTOGRAPHS, *options.resolution)
+        photographs = {f"{PHOTOGRAPHS}calibration-{i}": as_input(p, options) for i, p in enumerate(own, 1)}
+        photographs |= {f"{OTHERS}{name}": sample for name, sample in shipped.items()}
+    else:
+        photographs = {f"{PHOTOGRAPHS}{name}": sample for name, sample in shipped.items()}
     if options.preprocess:
         pixels = {
             "noise": noise_codes(options).view(np.uint8),

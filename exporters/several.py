@@ -88,7 +88,8 @@ class References:
 
 def reference_key(job: ExportJob) -> object:
     """Equal for jobs whose references compute the same."""
-    return job.spec, shared_options(job.options), job.weights.provenance, job.weights.num_classes
+    weights = job.weights
+    return job.spec, shared_options(job.options), weights.provenance, weights.num_classes, job.calibration
 
 
 def processes_for(jobs: Sequence[ExportJob]) -> int:

@@ -15,16 +15,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import nn
 
 from evit_deploy.exporters.options import ExportOptions
+from evit_deploy.exporters.precision.calibration import Calibration
 from evit_deploy.exporters.samples import check_inputs
 from evit_deploy.exporters.verify import Reference
 from evit_deploy.parity import Comparison
 
 Array = NDArray[Any]
-_FIGURES = "figures.json"
+_FIGURES, _INPUT = "figures.json", ".input.npy"
 
 
 def shared_options(options: ExportOptions) -> ExportOptions:
@@ -34,13 +36,16 @@ def shared_options(options: ExportOptions) -> ExportOptions:
 
 
 def shared_reference(
-    module: nn.Module, options: ExportOptions, published: nn.Module | None = None
+    module: nn.Module,
+    options: ExportOptions,
+    published: nn.Module | None = None,
+    calibration: Calibration | None = None,
 ) -> Reference:
     """Outputs of a `Deployable` that was made with `shared_options`, which `options` are.
 
-    `published` as of `Reference`.
+    `published` as of `Reference`, `calibration` as of `check_inputs`.
     """
-    return Reference(module, check_inputs(options), published)
+    return Reference(module, check_inputs(options, calibration), published)
 
 
 def in_layout(shared: Reference, options: ExportOptions) -> Reference:
@@ -48,13 +53,15 @@ def in_layout(shared: Reference, options: ExportOptions) -> Reference:
     if options.input_layout == shared_options(options).input_layout:
         return shared
     outputs = {name: _channels_last(output) for name, output in shared.outputs.items()}
-    return Reference.known(check_inputs(options), outputs, shared.floors_db, shared.roundings)
+    samples = {name: sample.permute(0, 2, 3, 1).contiguous() for name, sample in shared.samples.items()}
+    return Reference.known(samples, outputs, shared.floors_db, shared.roundings)
 
 
 def save_outputs(shared: Reference, folder: Path) -> None:
-    """Write outputs, floors and roundings into an empty folder."""
+    """Write inputs, outputs, floors and roundings into an empty folder."""
     for name, output in shared.outputs.items():
         np.save(folder / f"{name}.npy", output)
+        np.save(folder / f"{name}{_INPUT}", shared.samples[name].numpy())
     figures = {
         "floors_db": shared.floors_db,
         "roundings": {name: asdict(rounding) for name, rounding in shared.roundings.items()},
@@ -62,13 +69,14 @@ def save_outputs(shared: Reference, folder: Path) -> None:
     (folder / _FIGURES).write_text(json.dumps(figures), encoding="utf-8")
 
 
-def load_outputs(folder: Path, options: ExportOptions) -> Reference:
+def load_outputs(folder: Path) -> Reference:
     """What `save_outputs` wrote, as the very same numbers; read from the disk when it is needed."""
     figures: dict[str, Any] = json.loads((folder / _FIGURES).read_text(encoding="utf-8"))
     floors_db: dict[str, float] = figures["floors_db"]
     outputs = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in floors_db}
     roundings = {name: Comparison(**values) for name, values in figures["roundings"].items()}
-    return Reference.known(check_inputs(shared_options(options)), outputs, floors_db, roundings)
+    samples = {name: torch.from_numpy(np.load(folder / f"{name}{_INPUT}")) for name in floors_db}
+    return Reference.known(samples, outputs, floors_db, roundings)
 
 
 def _channels_last(output: Array) -> Array:

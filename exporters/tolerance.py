@@ -34,8 +34,9 @@ fp16: the file is held to fp16-weights' bounds in float32 first, then run with f
       convolution does.
 
 int8: two checks. The float32 file that is quantised is held to fp32's bounds first, so that a wrong graph is
-refused as ever. What quantisation then does to it is bounded on photographs, the only inputs here of the kind
-that the ranges are for; elsewhere ("large" leaves them by far) the output has to be finite.
+refused as ever. What quantisation then does to it is bounded on photographs (some of the calibration images,
+where the user gave any), the only inputs here of the kind that the ranges are for; elsewhere ("large" leaves
+them by far) the output has to be finite.
     - A tensor of range r in 255 steps has an error of r / (255 sqrt(12)) rms: 58.9 - 20 log10(r / rms) dB.
       Weights, by channel, have r / rms of about 8 (41 dB); activations behind Hardswish and ReLU 10 to 30 (39
       to 29 dB); these errors add up along the network, and a tensor with one far peak sets the level.

@@ -159,7 +159,7 @@ def _outcome(task: Task, connection: Connection, folder: Path) -> Exported | Evi
     job = replace(task.job, weights=replace(task.job.weights, state_dict=weights))
 
     def known(job: ExportJob) -> Reference:
-        return in_layout(load_outputs(task.shared, job.options), job.options)
+        return in_layout(load_outputs(task.shared), job.options)
 
     try:
         return export(job, connection.send, known, folder)

@@ -289,6 +289,12 @@ def _title(jobs: list[ExportJob]) -> str:
 @click.argument("artifacts", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("-w", "--weights", metavar="PATH", help="The checkpoint, for artifacts made from a file.")
 @click.option(
+    "--calibration",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="The images, for artifacts that took ranges of yours.",
+)
+@click.option(
     "--interpreter",
     default="auto",
     show_default=True,
@@ -300,6 +306,7 @@ def _title(jobs: list[ExportJob]) -> str:
 def verify(
     artifacts: tuple[Path, ...],
     weights: str | None,
+    calibration: Path | None,
     interpreter: str,
     as_json: bool,
     quiet: bool,
@@ -317,7 +324,11 @@ def verify(
     outcomes = []
     for path in artifacts:
         with reporter.progress(f"verify {path.name}") as step:
-            outcomes.append(verify_artifact(path, weights=weights, interpreter=interpreter, step=step))
+            outcomes.append(
+                verify_artifact(
+                    path, weights=weights, interpreter=interpreter, step=step, calibration=calibration
+                )
+            )
     if as_json:
         click.echo(json.dumps({str(o.path): o.report.as_dict() for o in outcomes}, indent=2))
     else:

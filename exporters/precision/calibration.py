@@ -53,6 +53,18 @@ class Calibration:
             for image in _images_of(file):
                 yield resize_pixels(image, height, width)
 
+    @property
+    def is_own(self) -> bool:
+        """Whether somebody chose the images."""
+        return self.source != SHIPPED
+
+    def some_pixels(self, count: int, height: int, width: int) -> list[NDArray[np.uint8]]:
+        """As many images, or all where there are fewer: the first, the last, and others spread evenly."""
+        last = self.images - 1
+        chosen = {round(i * last / max(count - 1, 1)) for i in range(count)}
+        images = (image for file in self.files for image in _images_of(file))
+        return [resize_pixels(image, height, width) for i, image in enumerate(images) if i in chosen]
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values for the manifest; the path is not in it, only its last part."""
         return {"source": self.source, "sha256": self.sha256, "images": self.images}
