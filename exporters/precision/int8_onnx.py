@@ -13,8 +13,9 @@
     bq    int32, in steps of a product
 
 By onnxruntime.quantization. Q and DQ are ONNX's own operators: any runtime computes this graph, ONNX Runtime
-fuses it as it loads. Not quantised: grouped 1x1 convolutions, which are too thin, and the products of two
-activations in the attention, whose quotient would divide by a quantised zero.
+fuses it as it loads. Not quantised: grouped 1x1 convolutions, which are too thin; the stem where it is narrow
+(`rewrites/integer_layers.py`); and the products of two activations in the attention, whose quotient would
+divide by a quantised zero.
 
 Why uint8 about 128: x86-64 without VNNI adds two products of uint8 with int8 in 16 bits, which overflows, and
 ONNX Runtime makes uint8 of int8 activations there. Products of two uint8 are exact on every core, the numbers
@@ -39,6 +40,7 @@ from evit_deploy.exporters.precision.integer_ends_onnx import integer_input, int
 from evit_deploy.exporters.precision.observed import observed_in_onnx
 from evit_deploy.exporters.precision.range_methods import MINMAX, Range, RangeMethod, narrowed
 from evit_deploy.exporters.quiet import conversion
+from evit_deploy.exporters.rewrites.integer_layers import NARROW
 
 if TYPE_CHECKING:
     import onnx
@@ -67,12 +69,12 @@ def quantize_onnx(
         import onnx
 
         model = onnx.shape_inference.infer_shapes(onnx.load_from_string(content))
-        seen = _seen_at_output(model, inputs, method) if ends.output else (0.0, 0.0)
+        seen = _seen_at_ends(model, inputs, method) if ends != NO_ENDS else {}
         model = _quantized(model, _narrowed(model, _ranges(model, inputs), inputs, method))
         split_hardswish(model)
         _centre_weights(model)
         if ends.input:
-            integer_input(model)
+            integer_input(model, seen)
         if ends.output:
             integer_output(model, seen)
         del model.graph.value_info[:]
@@ -111,13 +113,15 @@ def _narrowed(
     return TensorsData(ranges.calibration_method, as_taken)
 
 
-def _seen_at_output(model: onnx.ModelProto, inputs: Iterable[NDArray[Any]], method: RangeMethod) -> Range:
-    """The range of the output, whatever operator gives it."""
-    (output,) = model.graph.output
-    observe = observed_in_onnx(model, [output.name])
-    ends = [(values.min(), values.max()) for image in inputs for values in observe(image).values()]
-    whole = float(min(low for low, _ in ends)), float(max(high for _, high in ends))
-    return narrowed({output.name: whole}, inputs, observe, method)[output.name]
+def _seen_at_ends(
+    model: onnx.ModelProto, inputs: Iterable[NDArray[Any]], method: RangeMethod
+) -> dict[str, Range]:
+    """The ranges of input and output, whatever operator is there."""
+    names = [end.name for end in (*model.graph.input, *model.graph.output)]
+    observe = observed_in_onnx(model, names)
+    ranges = [{n: (float(v.min()), float(v.max())) for n, v in observe(i).items()} for i in inputs]
+    whole = {n: (min(r[n][0] for r in ranges), max(r[n][1] for r in ranges)) for n in names}
+    return narrowed(whole, inputs, observe, method)
 
 
 class Reader:
@@ -139,6 +143,7 @@ def _quantized(model: onnx.ModelProto, ranges: Any) -> onnx.ModelProto:
 
     producers = {name: node for node in model.graph.node for name in node.output}
     excluded = [node.name for node in model.graph.node if _stays_float(node, model, producers)]
+    excluded += _narrow_stem(model)
     hardswish = [node for node in model.graph.node if node.op_type == HARDSWISH and node.name not in excluded]
     quantizer = QDQQuantizer(
         model,
@@ -170,6 +175,14 @@ def _stays_float(node: onnx.NodeProto, model: onnx.ModelProto, producers: dict[s
     if node.op_type in ("Add", HARDSWISH):
         return not any(name in producers and producers[name].op_type == "Conv" for name in node.input)
     return False
+
+
+def _narrow_stem(model: onnx.ModelProto) -> list[str]:
+    """The nodes in front of the first convolution to more than `NARROW` channels."""
+    widths = {tensor.name: tensor.dims[0] for tensor in model.graph.initializer if len(tensor.dims) == 4}
+    nodes = list(model.graph.node)
+    wide = (i for i, node in enumerate(nodes) if node.op_type == "Conv" and widths[node.input[1]] > NARROW)
+    return [node.name for node in nodes[: next(wide, 0)]]
 
 
 def _centre_weights(model: onnx.ModelProto) -> None:

@@ -4,13 +4,17 @@
     after:   image uint8        -> DQ -> Conv ... Conv -> Q       -> logits uint8
     before:  image float32 -> Transpose -> Q ...     QGemm -> logits float32
     after:   image uint8 -> DQ -> Transpose -> Q ... QGemm -> Q -> logits uint8
+    before:  image float32 -> Conv ...                  of a stem that stays in float32
+    after:   image uint8 -> DQ -> Conv ...
 
 Codes are uint8, as all activations of these graphs; scale and zero point are those of the Q or DQ beside the
-end. Where there is none, as behind QGemm, one is put there; ONNX Runtime cancels what is back to back.
+end. Where there is none, one is put there, of the range that the calibration has seen; ONNX Runtime cancels
+what is back to back.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,28 +28,29 @@ _CODES = 255
 _MOVES = ("Transpose", "Reshape")  # what moves values only may stand between an end and its Q
 
 
-def integer_input(model: onnx.ModelProto) -> None:
-    """Take codes of `image`, with the scale that the first Q has."""
+def integer_input(model: onnx.ModelProto, seen: Mapping[str, Range]) -> None:
+    """Take codes of `image`, with the scale that the first Q has, else that of the range in `seen`."""
+    from onnx import helper
+
     (image,) = model.graph.input
     first = _first_quantizer(model, image.name)
-    if first.input[0] == image.name:
+    if first is not None and first.input[0] == image.name:
         model.graph.node.remove(first)
         _rename_uses(model, first.output[0], image.name)
     else:
-        from onnx import helper
-
+        steps = first.input[1:3] if first is not None else _added_steps(model, image.name, seen)
         inside = f"{image.name}/values"
         _rename_uses(model, image.name, inside)
-        names = [image.name, *first.input[1:3]]
+        names = [image.name, *steps]
         model.graph.node.insert(
             0, helper.make_node("DequantizeLinear", names, [inside], name=f"{image.name}/DequantizeLinear")
         )
     image.type.tensor_type.elem_type = _uint8()
 
 
-def integer_output(model: onnx.ModelProto, seen: Range) -> None:
-    """Give codes; `seen` is the range of the output, for graphs that have no scale for it."""
-    from onnx import helper, numpy_helper
+def integer_output(model: onnx.ModelProto, seen: Mapping[str, Range]) -> None:
+    """Give codes; `seen` has the range of the output, for graphs that have no scale for it."""
+    from onnx import helper
 
     (output,) = model.graph.output
     (last,) = (node for node in model.graph.node if output.name in node.output)
@@ -55,13 +60,10 @@ def integer_output(model: onnx.ModelProto, seen: Range) -> None:
     else:
         inside = f"{output.name}/values"
         last.output[list(last.output).index(output.name)] = inside
-        scale, zero_point = f"{output.name}/scale", f"{output.name}/zero_point"
-        for name, value in zip((scale, zero_point), _steps(seen), strict=True):
-            model.graph.initializer.append(numpy_helper.from_array(value, name))
         model.graph.node.append(
             helper.make_node(
                 "QuantizeLinear",
-                [inside, scale, zero_point],
+                [inside, *_added_steps(model, output.name, seen)],
                 [output.name],
                 name=f"{output.name}/QuantizeLinear",
             )
@@ -69,16 +71,26 @@ def integer_output(model: onnx.ModelProto, seen: Range) -> None:
     output.type.tensor_type.elem_type = _uint8()
 
 
-def _first_quantizer(model: onnx.ModelProto, name: str) -> onnx.NodeProto:
-    """The Q that a tensor's values come to, unchanged."""
+def _first_quantizer(model: onnx.ModelProto, name: str) -> onnx.NodeProto | None:
+    """The Q that a tensor's values come to, unchanged; `None` where they are used in float32."""
     user: onnx.NodeProto
     while True:
         (user,) = (node for node in model.graph.node if name in node.input)
         if user.op_type == "QuantizeLinear":
             return user
         if user.op_type not in _MOVES:
-            raise ValueError(f"the input goes into {user.op_type} in float32")
+            return None
         name = user.output[0]
+
+
+def _added_steps(model: onnx.ModelProto, end: str, seen: Mapping[str, Range]) -> tuple[str, str]:
+    """Names of a new scale and zero point."""
+    from onnx import numpy_helper
+
+    names = f"{end}/scale", f"{end}/zero_point"
+    for name, value in zip(names, _steps(seen[end]), strict=True):
+        model.graph.initializer.append(numpy_helper.from_array(value, name))
+    return names
 
 
 def _rename_uses(model: onnx.ModelProto, old: str, new: str) -> None:

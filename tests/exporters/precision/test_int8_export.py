@@ -165,7 +165,7 @@ def test_ranges_that_do_not_fit_are_refused(int8_job: Jobs, tmp_path: Path) -> N
     options = {"calibration_method": "percentile", "percentile": 50.5}
     job = replace(int8_job(**options), output=tmp_path / "out")
     with pytest.raises(
-        ParityError, match=r"SQNR is .* dB, at least 20.0 dB is required on 'photo-"
+        ParityError, match=r"SQNR is .* dB, at least 15.0 dB is required on 'photo-"
     ) as caught:
         export(job)
     assert caught.value.code == Exit.PARITY
