@@ -7,16 +7,16 @@ cost.
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from evit_deploy.benchmarks.instructions import count_instructions
+from evit_deploy.benchmarks.own_commands import run_own
 from evit_deploy.devices import resolve
+from evit_deploy.errors import Exit
 from evit_deploy.models.complexity import count_macs
 from evit_deploy.models.zoo import ModelSpec
 
@@ -35,6 +35,7 @@ COUNTED_ON: Mapping[str, tuple[str, ...]] = {
     "fp16-weights": (),
     "fp16": ("cortex-a76",),
 }
+REFUSED = (Exit.USAGE, Exit.PARITY)  # of an export that is not to be had; any other failure ends the run
 # Cityscapes' own size would take an emulated core hours.
 SIZES: Mapping[str, tuple[int, int]] = {"cityscapes": (512, 1024)}
 
@@ -104,6 +105,7 @@ def measure(wanted: Wanted, folder: Path) -> Entry | None:
 
     Raises:
         UserError, SetupError: as `evit-bench`.
+        SystemExit: the export failed for another reason, with its code.
     """
     manifest = _exported(wanted, folder)
     if manifest is None:
@@ -129,12 +131,12 @@ def worst_db(samples: Mapping[str, Mapping[str, Any]]) -> float:
 
 
 def _exported(wanted: Wanted, folder: Path) -> dict[str, Any] | None:
-    words: Sequence[str] = wanted.command.split()[1:]
-    command = [sys.executable, "-m", "evit_deploy.cli.export", *words, "-w", "random", "-j", "1", "--json"]
-    finished = subprocess.run(
-        [*command, "-q", "-o", str(folder)], stdout=subprocess.PIPE, text=True, check=False
-    )
-    if finished.returncode:
-        return None
-    first: dict[str, Any] = json.loads(finished.stdout)[0]  # of a model of several graphs the encoder
+    words = wanted.command.split()[1:]
+    try:
+        text = run_own("export", *words, "-w", "random", "-j", "1", "--json", "-q", "-o", str(folder))
+    except SystemExit as ended:
+        if ended.code in REFUSED:
+            return None
+        raise
+    first: dict[str, Any] = json.loads(text)[0]  # of a model of several graphs the encoder
     return first
