@@ -15,10 +15,13 @@ from torch import Tensor, nn
 
 from evit_deploy.exporters.options import ExportOptions
 from evit_deploy.models.blocks import UpsampleLayer
-from evit_deploy.models.zoo import IMAGE_EMBEDDING, IMAGENET_MEAN, IMAGENET_STD
+from evit_deploy.models.zoo import DETECTION, IMAGE_EMBEDDING, IMAGENET_MEAN, IMAGENET_STD
 
 LOGITS_STRIDE = 8  # of the published segmentation heads
-OUTPUT_NAMES: Mapping[str, str] = {IMAGE_EMBEDDING: "embedding"}  # by task; others give logits
+OUTPUT_NAMES: Mapping[str, str] = {
+    IMAGE_EMBEDDING: "embedding",
+    DETECTION: "detections",
+}  # by task; others give logits
 
 
 class Normalise(nn.Module):
@@ -90,7 +93,9 @@ def output_name(task: str, options: ExportOptions) -> str:
 
 
 def output_layout(options: ExportOptions, rank: int) -> str:
-    """Axes of the output: C stands for classes."""
+    """Axes of the output: C stands for classes, A for the cells of a detector."""
     if rank == 2:
         return "NC"
-    return "NHW" if rank == 3 else options.input_layout
+    if rank == 3:
+        return "NHW" if options.head == "argmax" else "NAC"
+    return options.input_layout

@@ -10,6 +10,7 @@ from torch import nn
 
 CLASSIFICATION = "classification"
 SEGMENTATION = "segmentation"
+DETECTION = "detection"
 IMAGE_EMBEDDING = "image-embedding"
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -20,7 +21,7 @@ class Architecture(Protocol):
 
     @property
     def task(self) -> str:
-        """What the model answers: `CLASSIFICATION`, `SEGMENTATION`, ..."""
+        """What the model answers: `CLASSIFICATION`, `SEGMENTATION`, `DETECTION`, ..."""
         ...
 
     @property

@@ -1,6 +1,7 @@
 """Every model that we know, and the functions that find and build one.
 
-The tables are beside the families' code: `efficientvit_models.py`, `sam_models.py`, `edgenext_models.py`;
+The tables are beside the families' code: `efficientvit_models.py`, `sam_models.py`,
+`detection_models.py`, `edgenext_models.py`;
 what these are compared with is in `peer_models.py`.
 """
 
@@ -12,12 +13,14 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from evit_deploy.errors import Exit, UserError
+from evit_deploy.models.detection_models import DETECTION_MODELS
 from evit_deploy.models.edgenext_models import EDGENEXT_MODELS
 from evit_deploy.models.efficientvit_models import EFFICIENTVIT_MODELS
 from evit_deploy.models.peer_models import PEERS
 from evit_deploy.models.sam_models import SAM_MODELS
 from evit_deploy.models.spec import (
     CLASSIFICATION,
+    DETECTION,
     IMAGE_EMBEDDING,
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -27,6 +30,7 @@ from evit_deploy.models.spec import (
 
 __all__ = [
     "CLASSIFICATION",
+    "DETECTION",
     "IMAGENET_MEAN",
     "IMAGENET_STD",
     "IMAGE_EMBEDDING",
@@ -40,7 +44,7 @@ __all__ = [
     "num_classes_of",
 ]
 
-MODELS: tuple[ModelSpec, ...] = (*EFFICIENTVIT_MODELS, *SAM_MODELS, *EDGENEXT_MODELS)
+MODELS: tuple[ModelSpec, ...] = (*EFFICIENTVIT_MODELS, *SAM_MODELS, *DETECTION_MODELS, *EDGENEXT_MODELS)
 
 
 def find_model(name: str) -> ModelSpec:

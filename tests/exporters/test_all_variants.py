@@ -1,4 +1,4 @@
-"""Every published model in both formats."""
+"""Every model in both formats."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import pytest
 
 from evit_deploy.exporters.export import export
 from evit_deploy.exporters.job import ExportJob
-from evit_deploy.models.zoo import CLASSIFICATION, MODELS, ModelSpec
+from evit_deploy.models.zoo import CLASSIFICATION, DETECTION, MODELS, ModelSpec
 from evit_deploy.runtimes import open_runner
 
 # Classifiers are exported at their published size.
-SIZES = {"cityscapes": (256, 512), "ade20k": (256, 256), "sa-1b": (256, 256)}
+SIZES = {"cityscapes": (256, 512), "ade20k": (256, 256), "sa-1b": (256, 256), "coco": (256, 256)}
 
 
 @pytest.mark.slow
@@ -37,4 +37,4 @@ def test_exports(spec: ModelSpec, format: str, job_for: Callable[..., ExportJob]
         for value in (0.0, -1e4, 1e4):  # constant images, which the checks do not have
             (output,) = runner.run({"image": np.full(shape, value, np.float32)}).values()
             assert np.isfinite(output).all()
-    assert (output.ndim == 4) == (spec.task != CLASSIFICATION)
+    assert output.ndim == {CLASSIFICATION: 2, DETECTION: 3}.get(spec.task, 4)
