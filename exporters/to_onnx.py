@@ -80,11 +80,17 @@ def opset_for(module: nn.Module) -> int:
 
 
 def fold_constants(model: onnx_ir.Model) -> None:
-    """Compute in `model` what depends on no input, and keep what is then still used, each value once."""
+    """Compute in `model` what depends on no input, and keep what is then still used, each value once.
+
+    A convolution without a bias comes with one of zeros, which ONNX Runtime would add.
+    """
     from onnx_ir.passes import Sequential, common
     from onnxscript import optimizer
+    from onnxscript.rewriter import RewriteRuleSet
+    from onnxscript.rewriter.rules.common import remove_optional_bias_from_conv_rule
 
     optimizer.fold_constants(model)
+    RewriteRuleSet([remove_optional_bias_from_conv_rule]).apply_to_model(model)
     Sequential(
         common.RemoveUnusedNodesPass(),
         common.RemoveUnusedFunctionsPass(),  # type: ignore[no-untyped-call]  # onnx-ir gives its __init__ no types
