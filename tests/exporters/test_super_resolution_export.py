@@ -70,12 +70,13 @@ def test_pixels_in_and_fourfold(format: str, exported: Exports) -> None:
     [
         ({"head": "argmax"}, "--head argmax is for segmentation; efficientvit-sr-w075-x2 is a super-resol"),
         ({"head": "upsample"}, "--head upsample is for segmentation"),
+        ({"precision": "int8", "min_sqnr_db": 40.0}, "--min-sqnr: efficientvit-sr-w075-x2 is not told apart"),
         ({"upsample": "bilinear"}, "--upsample bilinear is for segmentation"),
     ],
 )
-def test_what_is_for_segmentation_is_refused(options: dict[str, str], words: str) -> None:
+def test_what_is_not_for_these_models_is_refused(options: dict[str, object], words: str) -> None:
     with pytest.raises(UserError, match=words) as caught:
-        ExportOptions("onnx", SIZE, **options).settled(find_model(X2))
+        ExportOptions("tflite", SIZE, **options).settled(find_model(X2))
     assert caught.value.code == Exit.USAGE
 
 
