@@ -15,7 +15,7 @@ width its sums over all positions stay exact in float32 (at full size, constant 
 with 95 dB), and what it costs falls by 16. Fine detail goes around it, by the first map. The head ends with
 zeros, so that an untrained model is bicubic upsampling and training starts there.
 
-Source: Cai et al., EfficientViT (arXiv 2205.14756), sections 2.3 and 3.4; the pixel shuffle is that of Shi et
+Source: Cai et al., EfficientViT (arXiv 2205.14756), sections 2.2 and 3.4; the pixel shuffle is that of Shi et
 al. (arXiv 1609.05158).
 """
 
