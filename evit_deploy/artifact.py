@@ -26,7 +26,7 @@ from evit_deploy.errors import Exit, UserError
 SCHEMA_VERSION = 1
 EMBEDDED_KEY = "evit_deploy"
 DEFAULT_FOLDER = Path("artifacts")
-CROP, PAD = "crop", "pad"  # see `Preprocessing`
+CROP, PAD, TILE = "crop", "pad", "tile"  # see `Preprocessing`
 FORMAT_SUFFIXES: Mapping[str, str] = {"onnx": ".onnx", "tflite": ".tflite"}
 
 
@@ -64,6 +64,8 @@ class Preprocessing:
 
     `fit` "pad": resize the long side to the input's side, the short one in proportion, rounded to the
     nearest; divide by 255, subtract `mean`, divide by `std`; then zeros at the bottom or on the right.
+
+    `fit` "tile": not resized; the image, or a part of it, that has the input's size; then as with "crop".
     """
 
     mean: tuple[float, ...]

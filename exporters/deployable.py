@@ -15,13 +15,21 @@ from torch import Tensor, nn
 
 from evit_deploy.exporters.options import ExportOptions
 from evit_deploy.models.blocks import UpsampleLayer
-from evit_deploy.models.zoo import DETECTION, IMAGE_EMBEDDING, IMAGENET_MEAN, IMAGENET_STD
+from evit_deploy.models.zoo import (
+    DETECTION,
+    IMAGE_EMBEDDING,
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    SUPER_RESOLUTION,
+)
 
 LOGITS_STRIDE = 8  # of the published segmentation heads
+# By task; others give logits.
 OUTPUT_NAMES: Mapping[str, str] = {
     IMAGE_EMBEDDING: "embedding",
     DETECTION: "detections",
-}  # by task; others give logits
+    SUPER_RESOLUTION: "upscaled",
+}
 
 
 class Normalise(nn.Module):

@@ -10,7 +10,14 @@ from evit_deploy.errors import Exit, UserError
 from evit_deploy.exporters.precision.ends import NO_ENDS, IntegerEnds
 from evit_deploy.exporters.precision.range_methods import RangeMethod
 from evit_deploy.models.edgenext import EdgeNeXtArchitecture
-from evit_deploy.models.zoo import IMAGE_EMBEDDING, PEERS, SEGMENTATION, ModelSpec, check_resolution
+from evit_deploy.models.zoo import (
+    IMAGE_EMBEDDING,
+    PEERS,
+    SEGMENTATION,
+    SUPER_RESOLUTION,
+    ModelSpec,
+    check_resolution,
+)
 
 # Precision -> the formats that can be had in it; what each is: `precision/schemes.py`.
 PRECISIONS: Mapping[str, tuple[str, ...]] = {
@@ -123,7 +130,7 @@ class ExportOptions:
                 f"--target {self.target}: int8 has one formulation for all cores; drop --target", Exit.USAGE
             )
         self._check_family(spec)
-        self._check_min_sqnr()
+        self._check_min_sqnr(spec)
         self._check_calibration_method()
         self._check_io()
         if self.dynamic_batch and self.format != "onnx":
@@ -168,10 +175,12 @@ class ExportOptions:
                     Exit.USAGE,
                 )
 
-    def _check_min_sqnr(self) -> None:
+    def _check_min_sqnr(self, spec: ModelSpec) -> None:
         least = self.min_sqnr_db
         if least is None:
             return
+        if spec.task == SUPER_RESOLUTION:
+            raise UserError(f"--min-sqnr: {spec.name} is not told apart by block; leave it out", Exit.USAGE)
         if (self.precision, self.format) != ("int8", "tflite"):
             raise UserError(
                 "--min-sqnr is for --precision int8 --format tflite; got "

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from evit_deploy.artifact import PAD, Preprocessing
+from evit_deploy.artifact import PAD, TILE, Preprocessing
 from evit_deploy.exporters.options import ExportOptions
-from evit_deploy.models.zoo import IMAGE_EMBEDDING, IMAGENET_MEAN, IMAGENET_STD, ModelSpec
+from evit_deploy.models.zoo import (
+    IMAGE_EMBEDDING,
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    SUPER_RESOLUTION,
+    ModelSpec,
+)
 
 # Task -> how an image is brought to the input's size, and how resized; of others: cropped, bicubic.
-_FITS: Mapping[str, tuple[str, str]] = {IMAGE_EMBEDDING: (PAD, "bilinear")}
+_FITS: Mapping[str, tuple[str, str]] = {
+    IMAGE_EMBEDDING: (PAD, "bilinear"),
+    SUPER_RESOLUTION: (TILE, "none"),
+}
 
 
 def preprocessing_of(spec: ModelSpec, options: ExportOptions) -> Preprocessing:

@@ -1,4 +1,4 @@
-"""Which family a model belongs to, by the beginning of its name, and where its figures were published."""
+"""Which family a model belongs to, by the beginning of its name, and where its figures come from."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from evit_deploy.models.spec import ModelSpec
 SOURCES: Mapping[str, str] = {
     "efficientvit": "arXiv 2205.14756",
     "efficientvit-sam": "arXiv 2402.05008",
+    "efficientvit-sr": "counted here",  # described in arXiv 2205.14756, without figures
     "edgenext": "arXiv 2206.10589",
     "segformer": "arXiv 2105.15203",
     "segnext": "arXiv 2209.08575",

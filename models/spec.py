@@ -12,6 +12,7 @@ CLASSIFICATION = "classification"
 SEGMENTATION = "segmentation"
 DETECTION = "detection"
 IMAGE_EMBEDDING = "image-embedding"
+SUPER_RESOLUTION = "super-resolution"
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 

@@ -1,8 +1,7 @@
 """Every model that we know, and the functions that find and build one.
 
-The tables are beside the families' code: `efficientvit_models.py`, `sam_models.py`,
-`detection_models.py`, `edgenext_models.py`;
-what these are compared with is in `peer_models.py`.
+The tables are beside the families' code: `efficientvit_models.py`, `sam_models.py`, `detection_models.py`,
+`edgenext_models.py`, `super_resolution_models.py`; what these are compared with is in `peer_models.py`.
 """
 
 from __future__ import annotations
@@ -25,8 +24,10 @@ from evit_deploy.models.spec import (
     IMAGENET_MEAN,
     IMAGENET_STD,
     SEGMENTATION,
+    SUPER_RESOLUTION,
     ModelSpec,
 )
+from evit_deploy.models.super_resolution_models import SUPER_RESOLUTION_MODELS
 
 __all__ = [
     "CLASSIFICATION",
@@ -37,6 +38,7 @@ __all__ = [
     "MODELS",
     "PEERS",
     "SEGMENTATION",
+    "SUPER_RESOLUTION",
     "ModelSpec",
     "build_model",
     "check_resolution",
@@ -44,7 +46,13 @@ __all__ = [
     "num_classes_of",
 ]
 
-MODELS: tuple[ModelSpec, ...] = (*EFFICIENTVIT_MODELS, *SAM_MODELS, *DETECTION_MODELS, *EDGENEXT_MODELS)
+MODELS: tuple[ModelSpec, ...] = (
+    *EFFICIENTVIT_MODELS,
+    *SAM_MODELS,
+    *DETECTION_MODELS,
+    *EDGENEXT_MODELS,
+    *SUPER_RESOLUTION_MODELS,
+)
 
 
 def find_model(name: str) -> ModelSpec:

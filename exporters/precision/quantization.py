@@ -9,6 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from evit_deploy.errors import Exit, UserError
 from evit_deploy.exporters.options import ExportOptions
 from evit_deploy.exporters.precision.attention_ranges import AttentionRanges, ranges_record
 from evit_deploy.exporters.precision.calibration import Calibration
@@ -79,11 +80,17 @@ def mixed_graph(
         options: of the file.
 
     Raises:
+        UserError: the model is of another family.
         EvitError: its operators cannot be told apart by block, or the quantizer failed.
         SetupError: ai-edge-quantizer is not installed.
     """
     assert calibration is not None
-    assert isinstance(model, EfficientViT)
+    if not isinstance(model, EfficientViT):
+        raise UserError(
+            f"a {type(model).__name__} is not told apart by block; that works for EfficientViT's classifiers "
+            "and segmentation models",
+            Exit.USAGE,
+        )
     blocks = operators_by_block(content, rewritten, block_paths(model))
     inputs, split = calibration_inputs(calibration, options), split_images(calibration.images)
     return MixedGraph(content, blocks, inputs, split, options.range_method)

@@ -32,6 +32,7 @@ from evit_deploy.exporters.rewrites import (
     map_norm,
     norm_affine,
     paired_columns,
+    pixel_shuffle_last,
     scaled_attention,
 )
 from evit_deploy.exporters.rewrites.surgery import InputShapes, record_input_shapes
@@ -72,6 +73,7 @@ TFLITE_PIPELINE: tuple[Rewrite, ...] = (
     Rewrite(banded_upsample.NAME, banded_upsample.rewrite),
     Rewrite(average_pool_last.NAME, average_pool_last.rewrite),
     Rewrite(class_map_last.NAME, class_map_last.rewrite),
+    Rewrite(pixel_shuffle_last.NAME, pixel_shuffle_last.rewrite),
     LAST_AXIS_NORMS,
 )
 # The attention's scaling goes in front of these: it depends on the images.
@@ -84,6 +86,7 @@ FLOAT16_PIPELINE: tuple[Rewrite, ...] = (
     Rewrite(float16_upsample.NAME, float16_upsample.rewrite),
     Rewrite(average_pool_last.NAME, average_pool_last.rewrite),
     Rewrite(class_map_last.NAME, class_map_last.rewrite),
+    Rewrite(pixel_shuffle_last.NAME, pixel_shuffle_last.rewrite),
 )
 # For ONNX Runtime's integer kernels, whatever the core.
 INT8_ONNX_PIPELINE: tuple[Rewrite, ...] = (
@@ -101,6 +104,7 @@ INT8_TFLITE_PIPELINE: tuple[Rewrite, ...] = (
     Rewrite(banded_upsample.NAME, banded_upsample.rewrite),
     Rewrite(average_pool_last.NAME, average_pool_last.rewrite),
     Rewrite(class_map_last.NAME, class_map_last.rewrite),
+    Rewrite(pixel_shuffle_last.NAME, pixel_shuffle_last.rewrite),
 )
 PIPELINES: Mapping[str, tuple[Rewrite, ...]] = {"onnx": EXPORT_PIPELINE, "tflite": TFLITE_PIPELINE}
 

@@ -13,7 +13,13 @@ from evit_deploy.models.zoo import CLASSIFICATION, DETECTION, MODELS, ModelSpec
 from evit_deploy.runtimes import open_runner
 
 # Classifiers are exported at their published size.
-SIZES = {"cityscapes": (256, 512), "ade20k": (256, 256), "sa-1b": (256, 256), "coco": (256, 256)}
+SIZES = {
+    "cityscapes": (256, 512),
+    "ade20k": (256, 256),
+    "sa-1b": (256, 256),
+    "coco": (256, 256),
+    "div2k": (128, 128),
+}
 
 
 @pytest.mark.slow
