@@ -5,6 +5,8 @@
 
 XNNPACK widens such constants once, when it packs the weights of its kernels at load; the operator is gone
 from its partition, and every inference is that of the float32 file. The built-in kernels widen once, too.
+Biases stay as they are: XNNPACK takes no convolution whose bias alone is widened, as where the weights are a
+product of two and do not narrow.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from evit_deploy.exporters.precision.float16_constants import narrowed
 from evit_deploy.exporters.tflite_metadata import read_model, write_model
 
 _DEQUANTIZE_VERSION = 3  # the first that takes float16
+_BIAS = 2  # the input of an operator with weights that is its bias
 _NO_BUFFER = 0  # by the format's convention the one of tensors without constant values
 
 
@@ -27,9 +30,10 @@ def narrow_tflite(content: bytes) -> bytes:
     (graph,) = model.subgraphs
     users = [tensor.buffer for tensor in graph.tensors]
     code = _dequantize_code(model)
+    biases = {operator.inputs[_BIAS] for operator in graph.operators if _has_bias(model, operator)}
     widening = []
     for index, tensor in enumerate(list(graph.tensors)):
-        narrow = _narrow_values(model, tensor)
+        narrow = None if index in biases else _narrow_values(model, tensor)
         if narrow is not None:
             assert users.count(tensor.buffer) == 1
             model.buffers[tensor.buffer].data = narrow
@@ -38,6 +42,15 @@ def narrow_tflite(content: bytes) -> bytes:
             widening.append(_operator(code, len(graph.tensors) - 1, index))
     graph.operators = [*widening, *graph.operators]
     return write_model(model)
+
+
+def _has_bias(model: Any, operator: Any) -> bool:
+    from ai_edge_litert import schema_py_generated as schema
+
+    kinds = schema.BuiltinOperator
+    kind = model.operatorCodes[operator.opcodeIndex].builtinCode
+    weighted = kind in (kinds.CONV_2D, kinds.DEPTHWISE_CONV_2D, kinds.FULLY_CONNECTED)
+    return weighted and len(operator.inputs) > _BIAS
 
 
 def _narrow_values(model: Any, tensor: Any) -> Any:

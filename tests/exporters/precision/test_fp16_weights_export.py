@@ -71,6 +71,17 @@ def test_xnnpack_takes_it_in_one_partition(exported: Exports) -> None:
     assert delegation.op_histogram == plain
 
 
+def test_no_bias_is_widened_in_tflite(exported: Exports) -> None:
+    """XNNPACK takes no convolution whose bias is widened and whose weights are not."""
+    (graph,) = read_model(made("tflite", exported).path.read_bytes()).subgraphs
+    biases = {op.inputs[2] for op in graph.operators if len(op.inputs) == 3}
+    widened = {op.outputs[0] for op in graph.operators if len(op.inputs) == 1}
+    assert any(
+        graph.tensors[index].shape.size == 1 and graph.tensors[index].shape[0] > 256 for index in biases
+    )
+    assert not biases & widened
+
+
 def test_weights_are_float16_in_the_tflite_file(exported: Exports) -> None:
     model = read_model(made("tflite", exported).path.read_bytes())
     sizes: Counter[int] = Counter()
