@@ -59,8 +59,8 @@ def test_it_is_judged_on_the_images_that_it_is_for(made: Exported, int8_job: Job
     judged = [check.sample for check in made.report.checks if check.judged]
     assert judged == [f"photo-calibration-{i}" for i in (1, 2, 3, 4)]
     by_day = verify_graph(made.path, reference_values(int8_job()), precision="int8", class_axis=1)
-    assert not by_day.passed
     assert by_day.worst.sample in ("photo-china", "photo-flower")
+    assert by_day.worst.comparison.sqnr_db < made.report.worst.comparison.sqnr_db - 5
     # What it makes of them is in the manifest all the same.
     samples = made.manifest.parity["samples"]
     assert samples["other-china"]["sqnr_db"] == by_day.as_dict()["samples"]["photo-china"]["sqnr_db"]
