@@ -27,6 +27,16 @@ def write_model(model: Any) -> bytes:
     return bytes(builder.Output())
 
 
+def operator_kinds(model: Any) -> list[str]:
+    """The builtin name ("CONV_2D") of each operator of a file's one graph, in the order in which they run."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    names = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
+    kinds = [names[max(code.builtinCode, code.deprecatedBuiltinCode)] for code in model.operatorCodes]
+    (graph,) = model.subgraphs
+    return [kinds[operator.opcodeIndex] for operator in graph.operators]
+
+
 def embed(model: Any, content: bytes) -> None:
     """Put `content` into the model's metadata under `EMBEDDED_KEY`, in the place of an earlier one."""
     from ai_edge_litert import schema_py_generated as schema

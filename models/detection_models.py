@@ -62,8 +62,6 @@ def _detector(size: str, width: int, depth: int, parameters: int, macs: float) -
         parameters=parameters,
         macs=macs,
         accuracy=None,
-        hub_repository="",
-        hub_files={},
     )
 
 

@@ -32,8 +32,6 @@ def _model(
         parameters=parameters,
         macs=macs,
         accuracy=top1,
-        hub_repository="",
-        hub_files={},
         weights_page=RELEASES,
     )
 

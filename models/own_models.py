@@ -88,8 +88,6 @@ def _spec(config: Config) -> ModelSpec:
         parameters=0,
         macs=0,
         accuracy=None,
-        hub_repository="",
-        hub_files={},
         config=config,
     )
 

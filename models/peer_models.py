@@ -53,8 +53,6 @@ def _spec(
         parameters=parameters,
         macs=macs,
         accuracy=accuracy,
-        hub_repository="",
-        hub_files={},
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from torch import nn
@@ -58,8 +58,8 @@ class ModelSpec:
     parameters: int
     macs: float
     accuracy: float | None  # top-1 or mIoU, percent; `None` where nothing is published
-    hub_repository: str
-    hub_files: Mapping[tuple[int, int], str]
+    hub_repository: str = ""
+    hub_files: Mapping[tuple[int, int], str] = field(default_factory=dict)
     config: Mapping[str, Any] | None = None  # of a model that a user described: see `own_config.py`
     weights_page: str = ""  # where the authors have their checkpoints, where that is not the hub
 

@@ -26,8 +26,6 @@ def _model(width: str, factor: int, parameters: int, macs: float) -> ModelSpec:
         parameters=parameters,
         macs=macs,
         accuracy=None,
-        hub_repository="",
-        hub_files={},
     )
 
 

@@ -16,7 +16,7 @@ import hashlib
 import warnings
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +49,8 @@ class Calibration:
 
     def pixels(self, height: int, width: int) -> Iterator[NDArray[np.uint8]]:
         """Every image in turn, (height, width, 3)."""
-        for file in self.files:
-            for image in _images_of(file):
-                yield resize_pixels(image, height, width)
+        for image in self._images():
+            yield resize_pixels(image, height, width)
 
     @property
     def is_own(self) -> bool:
@@ -62,8 +61,13 @@ class Calibration:
         """As many images, or all where there are fewer: the first, the last, and others spread evenly."""
         last = self.images - 1
         chosen = {round(i * last / max(count - 1, 1)) for i in range(count)}
-        images = (image for file in self.files for image in _images_of(file))
-        return [resize_pixels(image, height, width) for i, image in enumerate(images) if i in chosen]
+        if len(self.files) == self.images:  # an image each: the others are not decoded
+            files = [self.files[i] for i in sorted(chosen)]
+            return list(replace(self, files=tuple(files)).pixels(height, width))
+        return [resize_pixels(image, height, width) for i, image in enumerate(self._images()) if i in chosen]
+
+    def _images(self) -> Iterator[NDArray[np.uint8]]:
+        return (image for file in self.files for image in _images_of(file))
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for the manifest; the path is not in it, only its last part."""

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from evit_deploy.exporters.precision.float16_constants import narrowed
-from evit_deploy.exporters.tflite_metadata import read_model, write_model
+from evit_deploy.exporters.precision.int8_operators import WEIGHTED
+from evit_deploy.exporters.tflite_metadata import operator_kinds, read_model, write_model
 
 _DEQUANTIZE_VERSION = 3  # the first that takes float16
 _BIAS = 2  # the input of an operator with weights that is its bias
@@ -29,8 +30,9 @@ def narrow_tflite(content: bytes) -> bytes:
     model = read_model(content)
     (graph,) = model.subgraphs
     users = [tensor.buffer for tensor in graph.tensors]
+    kinds = zip(operator_kinds(model), graph.operators, strict=True)
+    biases = {o.inputs[_BIAS] for kind, o in kinds if kind in WEIGHTED and len(o.inputs) > _BIAS}
     code = _dequantize_code(model)
-    biases = {operator.inputs[_BIAS] for operator in graph.operators if _has_bias(model, operator)}
     widening = []
     for index, tensor in enumerate(list(graph.tensors)):
         narrow = None if index in biases else _narrow_values(model, tensor)
@@ -42,15 +44,6 @@ def narrow_tflite(content: bytes) -> bytes:
             widening.append(_operator(code, len(graph.tensors) - 1, index))
     graph.operators = [*widening, *graph.operators]
     return write_model(model)
-
-
-def _has_bias(model: Any, operator: Any) -> bool:
-    from ai_edge_litert import schema_py_generated as schema
-
-    kinds = schema.BuiltinOperator
-    kind = model.operatorCodes[operator.opcodeIndex].builtinCode
-    weighted = kind in (kinds.CONV_2D, kinds.DEPTHWISE_CONV_2D, kinds.FULLY_CONNECTED)
-    return weighted and len(operator.inputs) > _BIAS
 
 
 def _narrow_values(model: Any, tensor: Any) -> Any:

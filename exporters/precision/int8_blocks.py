@@ -20,7 +20,7 @@ from torch import nn
 
 from evit_deploy.errors import EvitError, Exit
 from evit_deploy.exporters.precision.int8_operators import WEIGHTED
-from evit_deploy.exporters.tflite_metadata import read_model
+from evit_deploy.exporters.tflite_metadata import operator_kinds, read_model
 from evit_deploy.models.efficientvit import EfficientViTBlock
 from evit_deploy.models.heads import SegmentationHead
 
@@ -100,16 +100,12 @@ def _fingerprint(weight: NDArray[Any]) -> bytes:
 
 def _weighted_operators(content: bytes) -> Iterator[tuple[str, NDArray[Any] | None]]:
     """Output tensor and weight of each operator that int8 quantises; `None`: the weight is no constant."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    wanted = {getattr(schema.BuiltinOperator, name) for name in WEIGHTED}
     model = read_model(content)
     (graph,) = model.subgraphs
     names = [tensor.name.decode() for tensor in graph.tensors]
     assert len(set(names)) == len(names)  # the quantizer knows tensors by their names
-    codes = [max(code.builtinCode, code.deprecatedBuiltinCode) for code in model.operatorCodes]
-    for operator in graph.operators:
-        if codes[operator.opcodeIndex] in wanted:
+    for kind, operator in zip(operator_kinds(model), graph.operators, strict=True):
+        if kind in WEIGHTED:
             (output,) = operator.outputs
             data = model.buffers[graph.tensors[operator.inputs[_WEIGHT]].buffer].data
             yield names[output], None if data is None else np.asarray(data, np.uint8).view(np.float32)

@@ -22,7 +22,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from evit_deploy.exporters.precision.int8_operators import WEIGHTED
-from evit_deploy.exporters.tflite_metadata import read_model
+from evit_deploy.exporters.tflite_metadata import operator_kinds, read_model
 
 _MOVERS = ("RESHAPE", "TRANSPOSE")
 _CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
@@ -41,16 +41,12 @@ class Operators:
     """Those of a file's one graph, in the order in which they run."""
 
     def __init__(self, content: bytes) -> None:
-        from ai_edge_litert import schema_py_generated as schema
-
-        kinds = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
         model = read_model(content)
         (graph,) = model.subgraphs
-        codes = [max(code.builtinCode, code.deprecatedBuiltinCode) for code in model.operatorCodes]
         self.names = [tensor.name.decode() for tensor in graph.tensors]
         self.operators = [
-            Operator(kinds[codes[o.opcodeIndex]], tuple(map(int, o.inputs)), int(o.outputs[0]))
-            for o in graph.operators
+            Operator(kind, tuple(map(int, o.inputs)), int(o.outputs[0]))
+            for kind, o in zip(operator_kinds(model), graph.operators, strict=True)
         ]
         self._writers = {operator.writes: operator for operator in self.operators}
         self._readers: dict[int, list[Operator]] = {}

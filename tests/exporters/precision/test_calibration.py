@@ -44,6 +44,7 @@ def test_every_image_of_a_folder_is_used(folder: Path) -> None:
     assert [image.shape for image in images] == [(*SIZE, 3)] * calibration.images
     assert {image.dtype for image in images} == {np.dtype(np.uint8)}
     assert np.array_equal(images[2], load_photograph(folder / "below" / "colour.png", *SIZE))
+    assert np.array_equal(calibration.some_pixels(2, *SIZE), [images[0], images[5]])
     grey = images[4]
     assert np.array_equal(grey[..., 0], grey[..., 2])
 
