@@ -52,6 +52,7 @@ def test_first_contact_makes_an_environment_that_the_second_finds(
     assert_nothing_left(board, FOLDER)
 
 
+@pytest.mark.boards  # its neighbour over SSH runs always
 def test_b0_computes_on_the_device_what_it_computes_here(
     board: AdbBoard, run_bench: RunBench, b0: list[Path]
 ) -> None:
