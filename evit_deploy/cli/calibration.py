@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -44,29 +44,34 @@ def formats_of(precision: str, *, mixed: bool) -> tuple[str, ...]:
     return PRECISIONS[precision]
 
 
-def calibration_of(path: Path | None, precision: str) -> Calibration | None:
-    """Images for a precision that needs some, looked at before anything is exported.
+def calibrations_of(path: Path | None, precisions: Sequence[str]) -> Mapping[str, Calibration]:
+    """Images for those precisions that need some, looked at before anything is exported.
 
     Raises:
-        UserError: they cannot be used, or are given for a precision that needs none.
+        UserError: they cannot be used, or are given for precisions that need none.
         SetupError: none are given, and the default ones are not installed.
     """
     from evit_deploy.exporters.precision.calibration import read_calibration, shipped_calibration
     from evit_deploy.exporters.precision.schemes import SCHEMES
 
-    if SCHEMES[precision].calibrated:
-        return shipped_calibration() if path is None else read_calibration(path)
-    if path is not None:
+    calibrated = [precision for precision in precisions if SCHEMES[precision].calibrated]
+    if path is not None and not calibrated:
         raise UserError(
-            f"--calibration is for --precision fp16 and int8: {precision} takes no ranges from images",
+            f"--calibration is for --precision fp16 and int8: {' and '.join(precisions)} "
+            f"{'takes' if len(precisions) == 1 else 'take'} no ranges from images",
             Exit.USAGE,
         )
-    return None
+    if not calibrated:
+        return {}
+    return dict.fromkeys(calibrated, shipped_calibration() if path is None else read_calibration(path))
 
 
-def warn_of_the_default(calibration: Calibration | None, path: Path | None, reporter: Reporter) -> None:
+def warn_of_the_default(
+    calibrations: Mapping[str, Calibration], path: Path | None, reporter: Reporter
+) -> None:
     """Say that nobody chose the images."""
-    if calibration is not None and path is None:
+    if calibrations and path is None:
+        calibration = next(iter(calibrations.values()))
         reporter.warn(
             f"calibrated on the {calibration.images} {calibration.source}: ranges may not suit your images; "
             "give some with --calibration FOLDER"

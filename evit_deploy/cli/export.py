@@ -16,7 +16,7 @@ import click
 
 import evit_deploy
 from evit_deploy.artifact import DEFAULT_FOLDER, FORMAT_SUFFIXES
-from evit_deploy.cli.calibration import calibration_of, formats_of, method_options, warn_of_the_default
+from evit_deploy.cli.calibration import calibrations_of, formats_of, method_options, warn_of_the_default
 from evit_deploy.cli.common import DefaultGroup, Reporter, reporter_of, run_command, verbosity_options
 from evit_deploy.cli.convert_weights import convert_weights
 from evit_deploy.cli.export_decoder import decoder
@@ -68,10 +68,12 @@ def cli() -> None:
 @click.option(
     "-p",
     "--precision",
+    "precisions",
     type=click.Choice(["fp32", "fp16-weights", "fp16", "int8", "int8-dynamic", "int8-weights"]),
-    default="fp32",
+    default=["fp32"],
     show_default=True,
-    help="*-weights: smaller files, computed in float32. fp16: TFLite. int8*: mostly convolutions.",
+    multiple=True,
+    help="Repeatable. *-weights: smaller file, computed in float32. fp16: TFLite. int8*: convolutions.",
 )
 @click.option(
     "--calibration",
@@ -155,6 +157,7 @@ def cli() -> None:
 def run(
     models: tuple[str, ...],
     formats: tuple[str, ...],
+    precisions: tuple[str, ...],
     output: Path,
     processes: int | None,
     as_json: bool,
@@ -180,13 +183,14 @@ def run(
     if settings["device"] and not tune:
         raise UserError("--device is where --tune measures: an export needs none", Exit.USAGE)
     images = settings.pop("calibration")
-    calibration = calibration_of(images, settings["precision"])
-    wanted = formats or formats_of(settings["precision"], mixed=settings["min_sqnr_db"] is not None)
+    calibrations = calibrations_of(images, precisions)
+    mixed = settings["min_sqnr_db"] is not None
+    wanted = [(f, p) for p in dict.fromkeys(precisions) for f in formats or formats_of(p, mixed=mixed)]
     jobs = jobs_of(models or (DEFAULT_MODEL,), wanted, output, reporter, settings)
     if tune or settings["tuned"]:
         refuse_nothing_to_tune(jobs)
-    warn_of_the_default(calibration, images, reporter)
-    jobs = [replace(job, calibration=calibration) for job in jobs]
+    warn_of_the_default(calibrations, images, reporter)
+    jobs = [replace(job, calibration=calibrations.get(job.options.precision)) for job in jobs]
     exported = _export_all(_tuned(jobs, tune, settings, reporter), processes, reporter)
     if as_json:
         click.echo(json.dumps([{"path": str(e.path), **e.manifest.as_dict()} for e in exported], indent=2))
@@ -198,25 +202,28 @@ def run(
 
 def jobs_of(
     models: tuple[str, ...],
-    formats: tuple[str, ...],
+    wanted: Iterable[tuple[str, str]],
     output: Path,
     reporter: Reporter,
     settings: dict[str, Any],
 ) -> list[ExportJob]:
-    """Every job, checked before the first begins: names and options of all, then weights."""
+    """Every job, checked before the first begins: names and options of all, then weights.
+
+    `wanted` are pairs of format and precision.
+    """
     from evit_deploy.exporters.job import ExportJob
     from evit_deploy.exporters.options import ExportOptions
     from evit_deploy.models.own_models import model_named
     from evit_deploy.models.weights import resolve_weights
 
     ends = ("layout", "dynamic_batch", "preprocess", "head", "argmax_at")
-    precision = ("precision", "min_sqnr_db", "calibration_method", "percentile", "io")
+    precision = ("min_sqnr_db", "calibration_method", "percentile", "io")
     names = (*precision, *ends, "upsample", "attention", "target")
     chosen = {name: settings[name] for name in names if name in settings}
-    planned = []
+    pairs, planned = list(dict.fromkeys(wanted)), []
     for spec in _distinct(map(model_named, models)):
         resolution = settings["resolution"] or spec.resolution
-        options = [ExportOptions(format, resolution, **chosen) for format in dict.fromkeys(formats)]
+        options = [ExportOptions(f, resolution, precision=p, **chosen) for f, p in pairs]
         planned.append((spec, [o.settled(spec) for o in options]))
     jobs = []
     for spec, settled in planned:
@@ -405,17 +412,18 @@ def plain(
         raise UserError(
             f"--exporter {exporter}: it does not write {', '.join(unknown)}; leave the format out"
         )
-    settings["precision"] = PLAIN_PRECISIONS[settings["precision"]]
+    precision = PLAIN_PRECISIONS[settings.pop("precision")]
     images = settings.pop("calibration")
-    calibration = calibration_of(images, settings["precision"])
-    jobs = jobs_of(models or (DEFAULT_MODEL,), wanted, output, reporter, settings)
-    warn_of_the_default(calibration, images, reporter)
+    calibrations = calibrations_of(images, [precision])
+    pairs = [(format, precision) for format in wanted]
+    jobs = jobs_of(models or (DEFAULT_MODEL,), pairs, output, reporter, settings)
+    warn_of_the_default(calibrations, images, reporter)
     plain_job = partial(
         replace,
         pipeline=PLAIN_PIPELINE,
         formats=chosen.formats,
         label=chosen.label,
-        calibration=calibration,
+        calibration=calibrations.get(precision),
     )
     plain_jobs = [plain_job(job) for job in jobs]
     print_exported(_export_all(plain_jobs, processes, reporter))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from evit_deploy.artifact import DEFAULT_FOLDER, to_json, write_atomically
-from evit_deploy.cli.calibration import calibration_of, method_options, warn_of_the_default
+from evit_deploy.cli.calibration import calibrations_of, method_options, warn_of_the_default
 from evit_deploy.cli.common import Reporter, reporter_of, verbosity_options
 from evit_deploy.cli.resolution import resolution_option
 from evit_deploy.errors import Exit, SetupError, UserError
@@ -71,20 +71,20 @@ def sensitivity(
 
     require_export_packages()
     counting = _counting_device(device)
-    calibration = calibration_of(images, PRECISION)
+    calibrations = calibrations_of(images, [PRECISION])
     settings = {
-        "precision": PRECISION,
         "resolution": resolution,
         "weights": weights,
         "calibration_method": calibration_method,
         "percentile": percentile,
     }
-    (job,) = jobs_of((model,), (FORMAT,), output, reporter, settings)
-    warn_of_the_default(calibration, images, reporter)
-    graph, found = _measured(replace(job, calibration=calibration), reporter)
+    (job,) = jobs_of((model,), [(FORMAT, PRECISION)], output, reporter, settings)
+    warn_of_the_default(calibrations, images, reporter)
+    job = replace(job, calibration=calibrations[PRECISION])
+    graph, found = _measured(job, reporter)
     if counting is not None:
         found = _with_instructions(graph, found, counting, reporter)
-    _show(replace(job, calibration=calibration), graph, found, counting, as_json, reporter)
+    _show(job, graph, found, counting, as_json, reporter)
 
 
 def _measured(job: ExportJob, reporter: Reporter) -> tuple[MixedGraph, Sensitivity]:

@@ -104,6 +104,11 @@ REFUSED: dict[str, tuple[list[str], Exit, str]] = {
         Exit.USAGE,
         "--calibration is for --precision fp16 and int8: fp32 takes no ranges",
     ),
+    "calibration of two without ranges": (
+        ["b0", "-p", "fp32", "-p", "int8-weights", "--calibration", "nothing"],
+        Exit.USAGE,
+        "for --precision fp16 and int8: fp32 and int8-weights take no ranges",
+    ),
     "calibration on nothing": (
         ["b0", "-p", "int8", "--calibration", "nothing"],
         Exit.IMAGE,

@@ -65,6 +65,14 @@ def test_json_is_all_that_is_printed_and_every_process_writes_the_same_bytes(
     assert differing == []
 
 
+def test_several_precisions_at_once(run_export: Run, tmp_path: Path) -> None:
+    precisions = ("-p", "fp16-weights", "-p", "fp32", "-p", "fp32")
+    done = run_export("b0", "-r", 64, "-w", "random", "-f", "onnx", *precisions, "-q", "-o", "x")
+    assert done.returncode == Exit.OK, done.stderr
+    graphs = {path.name for path in (tmp_path / "x").glob("*.onnx")}
+    assert graphs == {f"{NAME}.onnx", f"{NAME}.onnx".replace("fp32", "fp16-weights")}
+
+
 def test_without_pretrained_weights_random_ones_are_used_and_said_to_be(
     run_export: Run, tmp_path: Path
 ) -> None:
