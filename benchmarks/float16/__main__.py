@@ -13,6 +13,7 @@ seconds an image, four times.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -37,19 +38,24 @@ from evit_deploy.benchmarks.test_beds.make import make_bed
 from evit_deploy.benchmarks.test_beds.progress import Progress
 from evit_deploy.devices import Device, LocalDevice, resolve
 from evit_deploy.errors import Exit
-from evit_deploy.models.zoo import find_model
+from evit_deploy.models.zoo import CLASSIFICATION, find_model
 from evit_deploy.runtimes import DEFAULTS
 
+IMAGENET_CLASSES = 1000
 RANDOM: Mapping[str, tuple[int, int]] = {"b1": (224, 224)}
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A model and its weights. `calibration` and `own` are folders of images of its kind, if it has any."""
+    """A model, its weights and the number of its outputs.
+
+    `calibration` and `own` are folders of images of its kind, if it has any.
+    """
 
     model: str
     weights: str
     resolution: tuple[int, int]
+    outputs: int
     calibration: Path | None = None
     own: Path | None = None
 
@@ -90,10 +96,12 @@ def main(names: tuple[str, ...], device: str, output: Path, docs: Path | None) -
 def subject_of(name: str) -> Subject:
     """By the name of a model with random weights, or of a test bed, which is made if it is not there."""
     if name in RANDOM:
-        return Subject(name, "random", RANDOM[name])
+        return Subject(name, "random", RANDOM[name], IMAGENET_CLASSES)
     files = make_bed(BEDS[name], Progress(name))
     bed = files.bed
-    return Subject(bed.model, str(files.checkpoint), bed.resolution, files.calibration, files.data)
+    # A segmentation model has them for each of many places, and one image is enough.
+    outputs = len(bed.classes) if bed.task == CLASSIFICATION else math.prod(bed.resolution)
+    return Subject(bed.model, str(files.checkpoint), bed.resolution, outputs, files.calibration, files.data)
 
 
 def _examined(subject: Subject, folder: Path, device: str) -> Examined:
@@ -109,7 +117,7 @@ def _examine_on(device: Device, subject: Subject, folder: Path) -> Examined:
     calibration = [] if subject.calibration is None else ["--calibration", str(subject.calibration)]
     graph = _exported(subject, folder / "ours", "run", "--precision", "fp16", *calibration)
     plain = _exported(subject, folder / "plain", "plain")
-    images = images_for(spec.task, subject.resolution, spec.crop, subject.own)
+    images = images_for(spec.task, subject.resolution, spec.crop, subject.own, outputs=subject.outputs)
     expected = reference_outputs(subject.model, subject.weights, images)
     # The file asks for float16 by itself, but only of cores that have such arithmetic.
     whole = FORCED if isinstance(device, LocalDevice) else DEFAULTS

@@ -1,4 +1,4 @@
-"""A model in float16 three ways, each against the float32 reference in PyTorch, image by image.
+"""A model in float16 three ways, each against the float32 reference in PyTorch, by kind of image.
 
     ours        the file as it is shipped
     attention   the same file in pieces, its attention in float32
@@ -45,7 +45,10 @@ class Distance:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What came of one image. `plain` is `None` where that file does not load in float16."""
+    """What came of the images of a kind, all their outputs together.
+
+    `plain` is `None` where that file does not load in float16.
+    """
 
     image: str
     ours: Distance
@@ -78,11 +81,11 @@ def examined_from_dict(values: Mapping[str, Any]) -> Examined:
 class _File:
     """A graph with its manifest: pixels in, logits out."""
 
-    def __init__(self, path: Path, images: Mapping[str, Pixels]) -> None:
+    def __init__(self, path: Path, images: Sequence[Pixels]) -> None:
         manifest = read_manifest(path)
         assert manifest is not None
         self._path, self._image, self._output = path, manifest.inputs[0].name, manifest.outputs[0].name
-        self.inputs = [feed_of(manifest)(pixels) for pixels in images.values()]
+        self.inputs = [feed_of(manifest)(pixels) for pixels in images]
         self.logits = fetch_of(manifest)
 
     def outputs(self, run: Run, options: RuntimeOptions) -> list[Array]:
@@ -94,8 +97,8 @@ class _File:
 def examine(
     graph: Path,
     plain: Path,
-    images: Mapping[str, Pixels],
-    expected: Sequence[Array],
+    images: Mapping[str, Sequence[Pixels]],
+    expected: Mapping[str, Sequence[Array]],
     run: Run,
     whole: RuntimeOptions,
 ) -> Examined:
@@ -104,45 +107,55 @@ def examine(
     Args:
         graph: a TFLite file of precision fp16, its manifest beside it.
         plain: one of `evit-export plain`, likewise.
-        images: pixels of the model's size.
-        expected: the reference's outputs, of each image.
+        images: pixels of the model's size, by kind.
+        expected: the reference's outputs, of each.
         run: where.
         whole: how the shipped file is run; all else in float16 is forced to be.
     """
-    file, pieces = _File(graph, images), cut(graph.read_bytes())
+    pixels = [one for of_a_kind in images.values() for one in of_a_kind]
+    file, pieces = _File(graph, pixels), cut(graph.read_bytes())
     ours = file.outputs(run, whole)
     with chain_of(pieces) as chain:
         attention = run(chain, file.inputs)
     with chain_of(pieces, attention=FORCED) as chain:
         again = run(chain, [file.inputs[0], file.inputs[-1]])
-    published = _if_it_loads(_File(plain, images), run)
-    rows = tuple(
-        Row(
-            image=name,
-            ours=distance(expected[number], file.logits(ours[number])),
-            attention=distance(expected[number], file.logits(attention[number])),
-            plain=None if published is None else distance(expected[number], published[number]),
+    published = _if_it_loads(_File(plain, pixels), run)
+
+    rows, begin = [], 0
+    for kind, reference in expected.items():
+        these = slice(begin, begin + len(reference))
+        begin = these.stop
+        rows.append(
+            Row(
+                image=kind,
+                ours=distance(reference, [file.logits(output) for output in ours[these]]),
+                attention=distance(reference, [file.logits(output) for output in attention[these]]),
+                plain=None if published is None else distance(reference, published[these]),
+            )
         )
-        for number, name in enumerate(images)
-    )
     pairs = zip((ours[0], ours[-1]), again, strict=True)
-    return Examined(rows, all(np.array_equal(*pair, equal_nan=True) for pair in pairs))
+    return Examined(tuple(rows), all(np.array_equal(*pair, equal_nan=True) for pair in pairs))
 
 
-def reference_outputs(model: str, weights: str, images: Mapping[str, Pixels]) -> list[Array]:
-    """The published model in float32: logits (C,) or (C, h, w) of each image."""
+def reference_outputs(
+    model: str, weights: str, images: Mapping[str, Sequence[Pixels]]
+) -> Mapping[str, Sequence[Array]]:
+    """The published model in float32: logits (C,) or (C, h, w) of each image, by kind."""
     module = create_model(model, weights=resolve_weights(find_model(model), weights).state_dict)
-    outputs = []
-    with torch.inference_mode():
-        for pixels in images.values():
-            values = torch.from_numpy(normalise(pixels, IMAGENET_MEAN, IMAGENET_STD))  # (H, W, 3)
-            outputs.append(module(values.permute(2, 0, 1)[None].contiguous())[0].numpy())
-    return outputs
+
+    def logits(pixels: Pixels) -> Array:
+        values = torch.from_numpy(normalise(pixels, IMAGENET_MEAN, IMAGENET_STD))  # (H, W, 3)
+        with torch.inference_mode():
+            output: Array = module(values.permute(2, 0, 1)[None].contiguous())[0].numpy()
+        return output
+
+    return {kind: [logits(pixels) for pixels in of_a_kind] for kind, of_a_kind in images.items()}
 
 
-def distance(reference: Array, output: Array) -> Distance:
-    """Of an output (C,) or (C, h, w) from the reference's."""
-    found = compare_outputs(reference, output, class_axis=0)
+def distance(references: Sequence[Array], outputs: Sequence[Array]) -> Distance:
+    """Of outputs (C,) or (C, h, w) from the reference's, all together."""
+    output = np.stack(outputs)
+    found = compare_outputs(np.stack(references), output, class_axis=1)
     return Distance(found.sqnr_db if found.finite else None, 1 - float(np.isfinite(output).mean()))
 
 

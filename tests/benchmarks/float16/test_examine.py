@@ -27,7 +27,7 @@ from evit_deploy.models.zoo import CLASSIFICATION
 
 @pytest.fixture(scope="module")
 def examined(ours: Path, plain: Path) -> Examined:
-    images = images_for(CLASSIFICATION, (64, 64), 1.0, None)
+    images = images_for(CLASSIFICATION, (64, 64), 1.0, None, outputs=1000)
     expected = reference_outputs("b0", "random", images)
     with runs_on(LocalDevice(), lambda _: None) as run:
         return examine(ours, plain, images, expected, run, FORCED)
@@ -50,12 +50,22 @@ def test_images_are_pixels_of_the_size_and_the_extremes_extreme(tmp_path: Path) 
 
     for number in range(3):
         Image.new("RGB", (20, 10), (number, 0, 0)).save(tmp_path / f"{number}.png")
-    images = images_for(CLASSIFICATION, (32, 48), 1.0, tmp_path)
-    assert {pixels.shape for pixels in images.values()} == {(32, 48, 3)}
-    assert {pixels.dtype for pixels in images.values()} == {np.dtype(np.uint8)}
+    images = images_for(CLASSIFICATION, (32, 48), 1.0, tmp_path, outputs=1000)
+    pixels = [one for of_a_kind in images.values() for one in of_a_kind]
+    assert {one.shape for one in pixels} == {(32, 48, 3)}
+    assert {one.dtype for one in pixels} == {np.dtype(np.uint8)}
     assert set(np.unique(images["saturated"])) == {0, 255}
-    assert images["test"][0, 0].tolist() == [0, 0, 0]
-    assert "test" not in images_for(CLASSIFICATION, (32, 48), 1.0, None)
+    assert images["test"][0][0, 0].tolist() == [0, 0, 0]
+    assert "test" not in images_for(CLASSIFICATION, (32, 48), 1.0, None, outputs=1000)
+
+
+def test_of_few_outputs_there_are_many_images() -> None:
+    images = images_for(CLASSIFICATION, (32, 48), 1.0, None, outputs=10)
+    assert {kind: len(of_a_kind) for kind, of_a_kind in images.items()} == {
+        **{"noise": 40, "black": 1, "white": 1, "saturated": 40, "photo": 40},
+    }
+    for kind in ("noise", "saturated", "photo"):
+        assert len({one.tobytes() for one in images[kind]}) == 40
 
 
 def test_each_way_to_fail_is_named() -> None:
@@ -87,6 +97,11 @@ def test_what_is_stored_comes_back() -> None:
 
 def test_distance_of_an_output_with_nan() -> None:
     reference = np.ones((4,), np.float32)
-    found = distance(reference, np.array([1, np.nan, np.inf, 1], np.float32))
+    found = distance([reference], [np.array([1, np.nan, np.inf, 1], np.float32)])
     assert found == Distance(None, 0.5)
-    assert distance(reference, reference * 1.1).sqnr_db == pytest.approx(20, abs=0.01)
+    assert distance([reference], [reference * 1.1]).sqnr_db == pytest.approx(20, abs=0.01)
+
+
+def test_outputs_of_a_kind_are_compared_together() -> None:
+    small, large = np.ones((4,), np.float32), np.full((4,), 100, np.float32)
+    assert distance([small, large], [small * 0, large]).sqnr_db == pytest.approx(40, abs=0.01)
