@@ -1,16 +1,17 @@
 """How large the attention's intermediates become, and what follows for half precision.
 
 The reference is run in float32 on calibration images and on the inputs of the verification; of each scale of
-each attention the largest magnitudes are kept. From these follow the powers of two that bring sums and
-products to the middle of what float16 has (`rewrites/scaled_attention.py`):
+each attention the largest magnitudes are kept, and the smallest denominator. From these follow powers of two
+(`rewrites/scaled_attention.py`) that bring sums and products to where float16 has room for both ends:
 
-    2^16   the end: a sum beyond is infinite, and the next product not a number
-    2^8    largest sums and products of the images that were measured
-    2^-14  smallest normal number; products of a token with small q and k
+    2^16            the end: a sum beyond is infinite, and the quotient not a number
+    2^13 ... 2^8    largest product
+    2^10            largest sum over tokens
+    2^-14           smallest normal number, and the floor of denominators
 
-Other images have larger ones, and products are of degree three: where q, k and v are twice as large, eight
-times. Trained B0 at 64, calibrated on its digits: six times on noise of black and white pixels. The smallest
-denominator there was 2^-17 of the largest product.
+Other images have larger products, which are of degree three: twice as large q, k and v make it eight times.
+So products are as low as the smallest denominator lets them. Trained B0 at 64, calibrated on its digits, has
+six times larger ones on noise of black and white pixels, and denominators down to 2^-17 of the largest product.
 """
 
 from __future__ import annotations
@@ -24,18 +25,20 @@ import torch
 from torch import Tensor, nn
 
 from evit_deploy.exporters.rewrites import Rewrite
+from evit_deploy.exporters.rewrites.linear_attention import FLOOR
 from evit_deploy.exporters.rewrites.scaled_attention import NAME, Shift, rewrite
 from evit_deploy.models.attention import LiteMLA
 
-# Sums over tokens come to lie below the first, their products with q below the second.
-SUMS_BELOW, PRODUCTS_BELOW = 2.0**8, 2.0**8
+SUMS_BELOW = 2.0**10
+LEAST_PRODUCTS_BELOW, PRODUCTS_BELOW = 2.0**8, 2.0**13
 
 
 @dataclass(frozen=True, slots=True)
 class Largest:
     """Largest magnitudes of one scale of one attention, over all inputs.
 
-    With q, k after relu: `sums` is of v k^T and of sum_n k_n, `products` of both times q.
+    With q, k after relu: `sums` is of v k^T and of sum_n k_n, `products` of both times q; `denominator` is
+    the smallest above zero.
     """
 
     query: float
@@ -43,12 +46,19 @@ class Largest:
     value: float
     sums: float
     products: float
+    denominator: float = math.inf
+
+    def products_below(self) -> float:
+        """Where the largest product should lie: low, but not so low that denominators reach their floor."""
+        # Rounding to powers of two may take it down to half of that.
+        needed = 2 * FLOOR * self.products / self.denominator
+        return min(max(needed, LEAST_PRODUCTS_BELOW), PRODUCTS_BELOW)
 
     def shift(self) -> Shift:
         """By which powers of two keys and queries have to be smaller, or larger where these are negative."""
         key = _halvings(self.sums, SUMS_BELOW)
         least = _halvings(self.query, PRODUCTS_BELOW)
-        return Shift(query=max(least, _halvings(self.products, PRODUCTS_BELOW) - key), key=key)
+        return Shift(query=max(least, _halvings(self.products, self.products_below()) - key), key=key)
 
 
 AttentionRanges = Mapping[str, tuple[Largest, ...]]  # path of a `LiteMLA` -> its scales
@@ -86,9 +96,16 @@ def scaling_for(ranges: AttentionRanges) -> Rewrite:
 
 def ranges_record(ranges: AttentionRanges) -> dict[str, object]:
     """For the manifest: largest magnitudes and what was done about them."""
+    return {path: [_record(scale) for scale in scales] for path, scales in ranges.items()}
+
+
+def _record(scale: Largest) -> dict[str, object]:
+    largest = asdict(scale)
+    smallest = largest.pop("denominator")
     return {
-        path: [{"largest": asdict(scale), "shift": asdict(scale.shift())} for scale in scales]
-        for path, scales in ranges.items()
+        "largest": largest,
+        "smallest_denominator": smallest if math.isfinite(smallest) else None,
+        "shift": asdict(scale.shift()),
     }
 
 
@@ -104,11 +121,17 @@ def _of_scale(qkv: Tensor, dim: int) -> Largest:
     # Every partial sum counts, whatever the order in which a kernel adds: so sums of magnitudes.
     sums = torch.cat([v.abs() @ k.transpose(-1, -2), k.sum(-1)[:, None]], dim=1)  # (h, d + 1, d)
     products = sums @ q  # (h, d + 1, N)
-    return Largest(*(float(each.abs().amax()) for each in (q, k, v, sums, products)))
+    denominators = products[:, -1]
+    positive = denominators[denominators > 0]
+    smallest = float(positive.amin()) if len(positive) else math.inf
+    query, key, value, summed, product = (float(each.abs().amax()) for each in (q, k, v, sums, products))
+    return Largest(query, key, value, summed, product, smallest)
 
 
 def _larger(one: Largest, other: Largest) -> Largest:
-    return Largest(*(max(pair) for pair in zip(asdict(one).values(), asdict(other).values(), strict=True)))
+    names = ("query", "key", "value", "sums", "products")
+    largest = {name: max(getattr(one, name), getattr(other, name)) for name in names}
+    return Largest(**largest, denominator=min(one.denominator, other.denominator))
 
 
 def _halvings(largest: float, limit: float) -> int:

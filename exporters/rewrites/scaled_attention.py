@@ -6,9 +6,8 @@
 Both sums can leave float16's range where their quotient is of the size of v: sums over a thousand tokens at
 its upper end (65504), products of small q and k at its lower one, where 1/t overflows below 2^-16. A power of
 two changes no bit of a significand, neither of the weights that make q and k (relu keeps it) nor of the sums.
-a and b are measured, see `precision/attention_ranges.py`: the largest t comes to lie below 2^8, which
-leaves room for images that have larger ones. A t below 2^-14 is less than a part in four million of it:
-those rows are drawn towards zero.
+a and b are measured, see `precision/attention_ranges.py`: the largest t comes to lie below 2^8 to 2^13. Then
+a t below 2^-14 is less than a part in four million of it: those rows are drawn towards zero.
 
 The weights of a further scale are behind those of the first: they take only what is left to be done.
 """

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from evit_deploy.exporters.precision.attention_ranges import (
+    LEAST_PRODUCTS_BELOW,
     PRODUCTS_BELOW,
     SUMS_BELOW,
     Largest,
@@ -17,7 +18,7 @@ from evit_deploy.exporters.precision.attention_ranges import (
     scaling_for,
 )
 from evit_deploy.exporters.rewrites.channel_major_attention import ChannelMajorLiteMLA
-from evit_deploy.exporters.rewrites.linear_attention import MatmulLiteMLA
+from evit_deploy.exporters.rewrites.linear_attention import FLOOR, MatmulLiteMLA
 from evit_deploy.exporters.rewrites.scaled_attention import Shift, rewrite_denominators
 from evit_deploy.models.attention import LiteMLA
 
@@ -64,14 +65,38 @@ def test_largest_are_of_all_inputs_and_bound_every_partial_sum(model: nn.Module,
     assert first.value == pytest.approx(float(v.abs().amax()))
     assert first.sums >= float((v @ k.transpose(1, 2)).abs().amax())
     assert first.products >= float(((v @ k.transpose(1, 2)) @ q).abs().amax())
+    (alone,) = attention_ranges(model, [image]).values()
+    assert scales[0].denominator == pytest.approx(alone[0].denominator)  # of the smaller image
+    q, k, _ = torch.split(attention.qkv(image).reshape(2, 48, -1).relu(), 16, dim=1)
+    totals = k.sum(-1)[:, None] @ q
+    assert alone[0].denominator == pytest.approx(float(totals[totals > 0].amin()))
 
 
 @pytest.mark.parametrize("size", [1e-6, 0.01, 1.0, 300.0, 1e5])
-def test_shifts_bring_the_largest_products_near_the_upper_end(size: float) -> None:
-    largest = Largest(query=size, key=size, value=size, sums=50 * size**2, products=800 * size**3)
+@pytest.mark.parametrize(
+    ("share", "limit"),
+    [(2.0**-40, PRODUCTS_BELOW), (2.0**-24, 2.0**11), (2.0**-17, LEAST_PRODUCTS_BELOW)],
+)
+def test_shifts_leave_room_above_as_far_as_denominators_do_not_need_it(
+    size: float, share: float, limit: float
+) -> None:
+    products = 800 * size**3
+    largest = Largest(size, size, size, sums=50 * size**2, products=products, denominator=share * products)
     shift = largest.shift()
     assert SUMS_BELOW / 2 < largest.sums * 2.0**-shift.key <= SUMS_BELOW
-    assert PRODUCTS_BELOW / 2 < largest.products * 2.0 ** -(shift.key + shift.query) <= PRODUCTS_BELOW
+    scale = 2.0 ** -(shift.key + shift.query)
+    assert limit / 2 < largest.products * scale <= limit
+    if limit < PRODUCTS_BELOW:
+        assert largest.denominator * scale >= FLOOR
+
+
+def test_four_times_what_was_measured_is_no_problem(model: nn.Module, image: Tensor) -> None:
+    """Products are 64 times as large."""
+    scaled = for_float16(model, image, scaled=True)
+    rewrite_denominators(scaled, {})
+    wild = 4 * image
+    expected = for_float16(model, wild, scaled=False)(wild)
+    assert sqnr_db(scaled.half()(wild.half()).float(), expected) > 50
 
 
 def test_an_attention_without_a_single_positive_key_is_left_alone() -> None:
