@@ -11,7 +11,7 @@ each attention the largest magnitudes are kept, and the smallest denominator. Fr
 
 Other images have larger products, which are of degree three: twice as large q, k and v make it eight times.
 So products are as low as the smallest denominator lets them. Trained B0 at 64, calibrated on its digits, has
-six times larger ones on noise of black and white pixels, and denominators down to 2^-17 of the largest product.
+six times larger ones on noise of black and white pixels, and denominators down to 2^-17 of the largest.
 """
 
 from __future__ import annotations
