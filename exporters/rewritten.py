@@ -13,6 +13,7 @@ from evit_deploy.exporters.job import ExportJob
 from evit_deploy.exporters.precision.attention_ranges import (
     AttentionRanges,
     attention_ranges,
+    context_scaling_for,
     scaling_for,
 )
 from evit_deploy.exporters.precision.quantization import range_inputs
@@ -51,6 +52,6 @@ def rewritten_model(job: ExportJob, reference: nn.Module, example: Tensor) -> Re
     pipeline, ranges = PIPELINES[format], {}
     if scheme.float16:
         ranges = attention_ranges(reference, range_inputs(job.calibration, job.options))
-        pipeline = (scaling_for(ranges), *FLOAT16_PIPELINE)
+        pipeline = (scaling_for(ranges), *FLOAT16_PIPELINE, context_scaling_for(ranges))
     rewritten, fired = apply_rewrites(reference, example, with_choices(pipeline, chooser))
     return Rewritten(rewritten, fired, chooser.as_dict(), ranges)

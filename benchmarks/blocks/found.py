@@ -14,7 +14,7 @@ class Range:
     """Largest magnitudes of one scale of one attention, before it is scaled, and by which powers it is.
 
     `sums` is of v k^T and of sum_n k_n, `products` of both times q, all of magnitudes. Queries are multiplied
-    by 2^-query_shift, keys by 2^-key_shift.
+    by 2^-query_shift, keys by 2^-key_shift, sums by 2^-context_shift before they are multiplied by q.
     """
 
     query: float
@@ -24,6 +24,7 @@ class Range:
     products: float
     query_shift: int
     key_shift: int
+    context_shift: int
 
     @property
     def scaled_sums(self) -> float:
@@ -33,7 +34,7 @@ class Range:
     @property
     def scaled_products(self) -> float:
         """As the file computes them."""
-        return self.products * 2.0 ** -(self.query_shift + self.key_shift)
+        return self.products * 2.0 ** -(self.query_shift + self.key_shift + self.context_shift)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,4 +71,5 @@ def found_of(name: str, manifest: Json, sensitivity: Json) -> Found:
 
 def _range(scale: Json) -> Range:
     shift = scale["shift"]
-    return Range(**scale["largest"], query_shift=shift["query"], key_shift=shift["key"])
+    shifts = {f"{name}_shift": shift[name] for name in ("query", "key", "context")}
+    return Range(**scale["largest"], **shifts)

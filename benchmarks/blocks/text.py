@@ -31,7 +31,17 @@ def _title(model: Found) -> str:
 
 
 def _ranges(model: Found) -> str:
-    head = ["attention", "q", "k", "v", "sums", "products", "scaled sums", "scaled products", "powers q, k"]
+    head = [
+        "attention",
+        "q",
+        "k",
+        "v",
+        "sums",
+        "products",
+        "scaled sums",
+        "scaled products",
+        "powers q, k, sums",
+    ]
     return table(head, [[f"`{short(path)}`", *_cells(scales)] for path, scales in model.attentions.items()])
 
 
@@ -39,7 +49,7 @@ def _cells(scales: Sequence[Range]) -> Iterator[str]:
     """Of both scales, with a stroke between them."""
     for name in ("query", "key", "value", "sums", "products", "scaled_sums", "scaled_products"):
         yield " / ".join(f"{getattr(scale, name):.3g}" for scale in scales)
-    yield " / ".join(f"{-scale.query_shift:+d}, {-scale.key_shift:+d}" for scale in scales)
+    yield " / ".join(f"{-s.query_shift:+d}, {-s.key_shift:+d}, {-s.context_shift:+d}" for s in scales)
 
 
 def _sensitivity(found: Sequence[Found]) -> str:

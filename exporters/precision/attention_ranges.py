@@ -11,7 +11,7 @@ each attention the largest magnitudes are kept, and the smallest denominator. Fr
 
 Other images have larger products, which are of degree three: twice as large q, k and v make it eight times.
 So products are as low as the smallest denominator lets them. Trained B0 at 64, calibrated on its digits, has
-six times larger ones on noise of black and white pixels, and denominators down to 2^-17 of the largest.
+13 times larger ones on noise of black and white pixels.
 """
 
 from __future__ import annotations
@@ -26,11 +26,18 @@ from torch import Tensor, nn
 
 from evit_deploy.exporters.rewrites import Rewrite
 from evit_deploy.exporters.rewrites.linear_attention import FLOOR
-from evit_deploy.exporters.rewrites.scaled_attention import NAME, Shift, rewrite
+from evit_deploy.exporters.rewrites.scaled_attention import (
+    CONTEXTS_NAME,
+    NAME,
+    Shift,
+    rewrite,
+    rewrite_contexts,
+)
 from evit_deploy.models.attention import LiteMLA
 
 SUMS_BELOW = 2.0**10
-LEAST_PRODUCTS_BELOW, PRODUCTS_BELOW = 2.0**8, 2.0**13
+PRODUCTS_BELOW = 2.0**13
+MOST_CONTEXT_HALVINGS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +55,20 @@ class Largest:
     products: float
     denominator: float = math.inf
 
-    def products_below(self) -> float:
-        """Where the largest product should lie: low, but not so low that denominators reach their floor."""
-        # Rounding to powers of two may take it down to half of that.
-        needed = 2 * FLOOR * self.products / self.denominator
-        return min(max(needed, LEAST_PRODUCTS_BELOW), PRODUCTS_BELOW)
-
     def shift(self) -> Shift:
-        """By which powers of two keys and queries have to be smaller, or larger where these are negative."""
+        """By which powers of two all has to be smaller, or larger where these are negative."""
         key = _halvings(self.sums, SUMS_BELOW)
         least = _halvings(self.query, PRODUCTS_BELOW)
-        return Shift(query=max(least, _halvings(self.products, self.products_below()) - key), key=key)
+        query = max(least, _halvings(self.products, PRODUCTS_BELOW) - key)
+        return Shift(query, key, self._room_below(query + key))
+
+    def _room_below(self, halvings: int) -> int:
+        """How often the smallest denominator can be halved after that."""
+        if not math.isfinite(self.denominator):
+            return 0
+        # A quarter of it is what is computed, see `rewrites/channel_major_attention.py`.
+        room = math.floor(math.log2(self.denominator / (4 * FLOOR))) - halvings
+        return min(max(room, 0), MOST_CONTEXT_HALVINGS)
 
 
 AttentionRanges = Mapping[str, tuple[Largest, ...]]  # path of a `LiteMLA` -> its scales
@@ -89,9 +99,17 @@ def attention_ranges(model: nn.Module, inputs: Iterable[Tensor]) -> dict[str, tu
 
 
 def scaling_for(ranges: AttentionRanges) -> Rewrite:
-    """The rewrite that scales every attention by what its ranges ask for."""
-    shifts = {path: [scale.shift() for scale in scales] for path, scales in ranges.items()}
-    return Rewrite(NAME, partial(rewrite, shifts=shifts))
+    """The rewrite that scales queries and keys of every attention by what its ranges ask for."""
+    return Rewrite(NAME, partial(rewrite, shifts=_shifts(ranges)))
+
+
+def context_scaling_for(ranges: AttentionRanges) -> Rewrite:
+    """Likewise of its sums, when it has been rewritten."""
+    return Rewrite(CONTEXTS_NAME, partial(rewrite_contexts, shifts=_shifts(ranges)))
+
+
+def _shifts(ranges: AttentionRanges) -> dict[str, list[Shift]]:
+    return {path: [scale.shift() for scale in scales] for path, scales in ranges.items()}
 
 
 def ranges_record(ranges: AttentionRanges) -> dict[str, object]:

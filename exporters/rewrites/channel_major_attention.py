@@ -36,9 +36,11 @@ class ChannelMajorLiteMLA(nn.Module):
     """`LiteMLA` for one image of one size. The BatchNorm of the reference is folded already.
 
     Tokens are summed `block` at a time, see `token_sums.py`; `denominator` makes of t what is divided by.
+    `context_scales`: what the sums of each scale of the attention are multiplied by; empty: by nothing.
     """
 
     denominator: Callable[[Tensor], Tensor] = staticmethod(kept_from_zero)
+    context_scales: tuple[float, ...] = ()
 
     def __init__(self, reference: LiteMLA, height: int, width: int, block: int | None = None) -> None:
         super().__init__()
@@ -53,17 +55,21 @@ class ChannelMajorLiteMLA(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(1, C, H, W) -> (1, C, H, W)."""
-        out = torch.cat([self.attend(heads) for heads in self.heads_of(x)])  # (h, d, N)
+        scales = [*self.heads_of(x)]
+        by = self.context_scales or (1.0,) * len(scales)
+        out = torch.cat([self.attend(*each) for each in zip(scales, by, strict=True)])  # (h, d, N)
         out = out.permute(2, 0, 1).reshape(1, self.height, self.width, -1)  # (1, H, W, hd)
         projected: Tensor = self.proj(out.permute(0, 3, 1, 2))  # (1, C, H, W)
         return projected
 
-    def attend(self, heads: Heads) -> Tensor:
+    def attend(self, heads: Heads, context_scale: float = 1.0) -> Tensor:
         """One scale's heads -> (h, d, N), four times what the reference gives."""
         q, k, v = (self._by_heads(part) for part in heads)  # each (N, h, d)
         context = head_products(v, k, self.blocks)  # (h, d, d)
         key_sum = (channel_sums(heads.key, self.blocks) * QUARTER).reshape(-1, 1, self.dim)  # (h, 1, d)
-        out = torch.cat([context, key_sum], dim=1) @ q.permute(1, 2, 0)  # (h, d + 1, N)
+        sums = torch.cat([context, key_sum], dim=1)  # (h, d + 1, d)
+        sums = sums if context_scale == 1 else sums * context_scale
+        out = sums @ q.permute(1, 2, 0)  # (h, d + 1, N)
         total = out[:, self.dim :]  # (h, 1, N)
         return out[:, : self.dim] * self.denominator(total).reciprocal()  # (h, d, N)
 

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor, nn
 
 from evit_deploy.exporters.rewrites.surgery import InputShapes, replace_modules
@@ -42,10 +43,12 @@ def kept_from_zero(total: Tensor) -> Tensor:
 class MatmulLiteMLA(LiteMLA):
     """`LiteMLA` with the attention written out for one size; the reference's own children.
 
-    `denominator` makes of t what is divided by.
+    `denominator` makes of t what is divided by. `context_scales`: what the sums over tokens of each scale of
+    the attention are multiplied by; empty: by nothing.
     """
 
     denominator: Callable[[Tensor], Tensor] = staticmethod(kept_from_zero)
+    context_scales: tuple[float, ...] = ()
 
     def __init__(self, reference: LiteMLA, height: int, width: int) -> None:
         nn.Module.__init__(self)  # `LiteMLA`'s would make new children, only to throw them away
@@ -66,6 +69,11 @@ class MatmulLiteMLA(LiteMLA):
         v = heads[:, :, 2 * d :]  # (B, h, d, N)
         context = v @ k.transpose(-1, -2)  # (B, h, d, d)
         key_sum = k.sum(dim=-1, keepdim=True).transpose(-1, -2)  # (B, h, 1, d)
+        if self.context_scales:
+            by = torch.tensor(self.context_scales, dtype=v.dtype).repeat_interleave(
+                h // len(self.context_scales)
+            )
+            context, key_sum = context * by[:, None, None], key_sum * by[:, None, None]
         total = key_sum @ q  # (B, h, 1, N)
         out = (context @ q) / self.denominator(total)  # (B, h, d, N)
         return out.reshape(-1, h * d, self.height, self.width)  # (B, hd, H, W)

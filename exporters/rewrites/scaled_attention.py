@@ -1,13 +1,16 @@
-"""Linear attention for half precision: queries and keys times powers of two, which cancel.
+"""Linear attention for half precision: queries, keys and sums times powers of two, which cancel.
 
     before:  out = (v k^T) q / ((sum_n k_n)^T q)
-    after:   the same of 2^-a k and 2^-b q, divided by max(t, 2^-14)
+    after:   the same of 2^-a k and 2^-b q and 2^-c times both sums, divided by max(t, 2^-14)
 
 Both sums can leave float16's range where their quotient is of the size of v: sums over a thousand tokens at
 its upper end (65504), products of small q and k at its lower one, where 1/t overflows below 2^-16. A power of
 two changes no bit of a significand, neither of the weights that make q and k (relu keeps it) nor of the sums.
-a and b are measured, see `precision/attention_ranges.py`: the largest t comes to lie below 2^8 to 2^13. Then
-a t below 2^-14 is less than a part in four million of it: those rows are drawn towards zero.
+a, b and c are measured, see `precision/attention_ranges.py`. Then a t below 2^-14 is less than a part in four
+million of the largest: those rows are drawn towards zero.
+
+a and b are in the weights, and cost nothing; but weights below 2^-14 lose bits, so they go no further than
+products have to. c leaves room above for images that have larger ones: a product with few numbers, the sums.
 
 The weights of a further scale are behind those of the first: they take only what is left to be done.
 """
@@ -26,15 +29,17 @@ from evit_deploy.exporters.rewrites.separate_heads import convolutions_of
 from evit_deploy.exporters.rewrites.surgery import InputShapes
 from evit_deploy.models.attention import LiteMLA
 
-NAME, DENOMINATORS_NAME = "attention-scaled-for-float16", "denominators-clamped-for-float16"
+NAME, CONTEXTS_NAME = "attention-scaled-for-float16", "attention-sums-scaled-for-float16"
+DENOMINATORS_NAME = "denominators-clamped-for-float16"
 
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """Queries are multiplied by 2^-query, keys by 2^-key."""
+    """Queries are multiplied by 2^-query, keys by 2^-key, sums over tokens by 2^-context."""
 
     query: int
     key: int
+    context: int = 0
 
 
 def rewrite(model: nn.Module, _input_shapes: InputShapes, shifts: Mapping[str, Sequence[Shift]]) -> int:
@@ -49,7 +54,7 @@ def rewrite(model: nn.Module, _input_shapes: InputShapes, shifts: Mapping[str, S
         module = model.get_submodule(path)
         assert isinstance(module, LiteMLA)
         first, *further = scales
-        changed += any(shift != Shift(0, 0) for shift in scales)
+        changed += any(shift.query or shift.key for shift in scales)
         _scale(module.qkv.conv, first, module.dim)
         for aggregation, shift in zip(module.aggreg, further, strict=True):
             _scale(
@@ -57,6 +62,20 @@ def rewrite(model: nn.Module, _input_shapes: InputShapes, shifts: Mapping[str, S
                 Shift(shift.query - first.query, shift.key - first.key),
                 module.dim,
             )
+    return changed
+
+
+def rewrite_contexts(
+    model: nn.Module, _input_shapes: InputShapes, shifts: Mapping[str, Sequence[Shift]]
+) -> int:
+    """Scale the sums of every attention that was written for TFLite; returns in how many that did it."""
+    changed = 0
+    for path, scales in shifts.items():
+        module = model.get_submodule(path)
+        assert isinstance(module, MatmulLiteMLA | ChannelMajorLiteMLA)
+        if any(shift.context for shift in scales):
+            module.context_scales = tuple(2.0**-shift.context for shift in scales)
+            changed += 1
     return changed
 
 

@@ -37,7 +37,7 @@ class Commands:
         folder = Path(options["-o"])
         folder.mkdir(parents=True)
         if arguments[0] != "sensitivity":
-            scale = {"largest": LARGEST, "shift": {"query": 3, "key": -1}}
+            scale = {"largest": LARGEST, "shift": {"query": 3, "key": -1, "context": 2}}
             manifest = {"quantization": {"attention": {ATTENTION: [scale, scale]}}}
             (folder / "model.tflite.json").write_text(json.dumps(manifest))
             return ""
@@ -73,7 +73,7 @@ def test_tables_and_pictures_go_beside_the_page_and_nothing_is_measured_twice(
     assert all("224x224" in given and "random" in given for given in commands.given)
     text = page.read_text()
     row = "| 8 / 8 | 4 / 4 | 2 / 2 | 4.1e+03 / 4.1e+03 | 1.31e+05 / 1.31e+05 | 8.19e+03 / 8.19e+03 |"
-    assert f"| `stages.2.1.context_module.main` {row} 3.28e+04 / 3.28e+04 | -3, +1 / -3, +1 |" in text
+    assert f"| `stages.2.1.context_module.main` {row} 8.19e+03 / 8.19e+03 | -3, +1, -2 / -3, +1, -2 |" in text
     assert "| `stages.2.1.context_module` | 48.0 | 48.0 |" in text
     assert "| all of them | 33.9 | 33.9 |" in text
     for name in (command.RANGES_PICTURE, command.SENSITIVITY_PICTURE):
@@ -88,9 +88,9 @@ def test_blocks_are_in_the_order_of_the_model(commands: Commands, tmp_path: Path
 
 
 def test_scaled_ranges_are_those_that_the_file_computes() -> None:
-    scale = Range(**LARGEST, query_shift=3, key_shift=-1)
+    scale = Range(**LARGEST, query_shift=3, key_shift=-1, context_shift=2)
     assert scale.scaled_sums == 4096 * 2
-    assert scale.scaled_products == 131072 / 4
+    assert scale.scaled_products == 131072 / 16
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from evit_deploy.exporters.precision.attention_ranges import (
-    LEAST_PRODUCTS_BELOW,
     PRODUCTS_BELOW,
     SUMS_BELOW,
     Largest,
     attention_ranges,
+    context_scaling_for,
     scaling_for,
 )
 from evit_deploy.exporters.rewrites.channel_major_attention import ChannelMajorLiteMLA
@@ -36,12 +36,18 @@ def image() -> Tensor:
     return torch.randn(1, 32, HEIGHT, WIDTH, generator=torch.Generator().manual_seed(1))
 
 
-def for_float16(model: nn.Module, image: Tensor, *, scaled: bool) -> nn.Module:
+def for_float16(
+    model: nn.Module, image: Tensor, *, scaled: bool, kind: type[nn.Module] = ChannelMajorLiteMLA
+) -> nn.Module:
     """As it is written for TFLite, before any conversion."""
     model = copy.deepcopy(model)
+    ranges = attention_ranges(model, [image])
     if scaled:
-        scaling_for(attention_ranges(model, [image])).apply(model, {})
-    return nn.Sequential(ChannelMajorLiteMLA(_norm_folded(model[0]), HEIGHT, WIDTH)).eval()
+        scaling_for(ranges).apply(model, {})
+    model = nn.Sequential(kind(_norm_folded(model[0]), HEIGHT, WIDTH)).eval()
+    if scaled:
+        assert context_scaling_for(ranges).apply(model, {}) == 1
+    return model
 
 
 def _norm_folded(module: LiteMLA) -> LiteMLA:
@@ -73,21 +79,19 @@ def test_largest_are_of_all_inputs_and_bound_every_partial_sum(model: nn.Module,
 
 
 @pytest.mark.parametrize("size", [1e-6, 0.01, 1.0, 300.0, 1e5])
-@pytest.mark.parametrize(
-    ("share", "limit"),
-    [(2.0**-40, PRODUCTS_BELOW), (2.0**-24, 2.0**11), (2.0**-17, LEAST_PRODUCTS_BELOW)],
-)
-def test_shifts_leave_room_above_as_far_as_denominators_do_not_need_it(
-    size: float, share: float, limit: float
+@pytest.mark.parametrize(("share", "halvings"), [(2.0**-40, 0), (2.0**-22.5, {1, 2}), (2.0**-14, 5)])
+def test_products_have_room_above_as_far_as_denominators_do_not_need_it(
+    size: float, share: float, halvings: int | set[int]
 ) -> None:
     products = 800 * size**3
     largest = Largest(size, size, size, sums=50 * size**2, products=products, denominator=share * products)
     shift = largest.shift()
     assert SUMS_BELOW / 2 < largest.sums * 2.0**-shift.key <= SUMS_BELOW
     scale = 2.0 ** -(shift.key + shift.query)
-    assert limit / 2 < largest.products * scale <= limit
-    if limit < PRODUCTS_BELOW:
-        assert largest.denominator * scale >= FLOOR
+    assert PRODUCTS_BELOW / 2 < largest.products * scale <= PRODUCTS_BELOW
+    assert shift.context in (halvings if isinstance(halvings, set) else {halvings})
+    if shift.context:
+        assert largest.denominator / 4 * scale * 2.0**-shift.context >= FLOOR
 
 
 def test_four_times_what_was_measured_is_no_problem(model: nn.Module, image: Tensor) -> None:
@@ -108,8 +112,9 @@ def test_queries_stay_in_range_where_products_are_small() -> None:
     assert largest.query * 2.0 ** -largest.shift().query <= PRODUCTS_BELOW
 
 
-def test_scaling_is_exact_in_float32(model: nn.Module, image: Tensor) -> None:
-    plain, scaled = (for_float16(model, image, scaled=each)(image) for each in (False, True))
+@pytest.mark.parametrize("kind", [ChannelMajorLiteMLA, MatmulLiteMLA])
+def test_scaling_is_exact_in_float32(model: nn.Module, image: Tensor, kind: type[nn.Module]) -> None:
+    plain, scaled = (for_float16(model, image, scaled=each, kind=kind)(image) for each in (False, True))
     assert torch.equal(plain, scaled)
 
 
