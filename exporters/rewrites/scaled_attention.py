@@ -6,7 +6,7 @@
 Both sums can leave float16's range where their quotient is of the size of v: sums over a thousand tokens at
 its upper end (65504), products of small q and k at its lower one, where 1/t overflows below 2^-16. A power of
 two changes no bit of a significand, neither of the weights that make q and k (relu keeps it) nor of the sums.
-a, b and c are measured, see `precision/attention_ranges.py`. Then a t below 2^-14 is less than a part in four
+a, b and c are measured, see `precision/attention_ranges.py`. Then a t below 2^-14 is less than a part in ten
 million of the largest: those rows are drawn towards zero.
 
 a and b are in the weights, and cost nothing; but weights below 2^-14 lose bits, so they go no further than

@@ -79,7 +79,7 @@ def test_largest_are_of_all_inputs_and_bound_every_partial_sum(model: nn.Module,
 
 
 @pytest.mark.parametrize("size", [1e-6, 0.01, 1.0, 300.0, 1e5])
-@pytest.mark.parametrize(("share", "halvings"), [(2.0**-40, 0), (2.0**-22.5, {1, 2}), (2.0**-14, 5)])
+@pytest.mark.parametrize(("share", "halvings"), [(2.0**-40, 0), (2.0**-22.5, {1, 2}), (2.0**-14, 3)])
 def test_products_have_room_above_as_far_as_denominators_do_not_need_it(
     size: float, share: float, halvings: int | set[int]
 ) -> None:
@@ -94,11 +94,11 @@ def test_products_have_room_above_as_far_as_denominators_do_not_need_it(
         assert largest.denominator / 4 * scale * 2.0**-shift.context >= FLOOR
 
 
-def test_four_times_what_was_measured_is_no_problem(model: nn.Module, image: Tensor) -> None:
-    """Products are 64 times as large."""
+def test_three_times_what_was_measured_is_no_problem(model: nn.Module, image: Tensor) -> None:
+    """Products are 27 times as large."""
     scaled = for_float16(model, image, scaled=True)
     rewrite_denominators(scaled, {})
-    wild = 4 * image
+    wild = 3 * image
     expected = for_float16(model, wild, scaled=False)(wild)
     assert sqnr_db(scaled.half()(wild.half()).float(), expected) > 50
 
