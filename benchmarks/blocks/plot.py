@@ -45,7 +45,7 @@ def draw_ranges(found: Sequence[Found], path: Path) -> None:
         panel.set_yscale("log", base=2)
         panel.set_xticks(range(len(model.attentions)))
         panel.set_xlabel("attention, in the order of the model", fontsize=8, color=_TEXT)
-    panels[0].legend(fontsize=7, frameon=False)
+    _legend(canvas, panels[0])
     _save(canvas, path)
 
 
@@ -65,7 +65,8 @@ def draw_sensitivity(found: Sequence[Found], path: Path) -> None:
             panel.bar(chosen, [values[n] for n in chosen], color=colour, label=label)
         panel.axhline(model.int8_db, color=_TEXT, linestyle=":", linewidth=1, label="all of them in int8")
         panel.set_xlabel("block, in the order of the model", fontsize=8, color=_TEXT)
-    panels[0].legend(fontsize=7, frameon=True, framealpha=0.9, loc="lower left")
+        panel.xaxis.get_major_locator().set_params(integer=True)
+    _legend(canvas, panels[0])
     _save(canvas, path)
 
 
@@ -94,6 +95,13 @@ def _panels(found: Sequence[Found], title: str) -> tuple[Any, list[Any]]:
             panel.spines[side].set_visible(False)
     canvas.suptitle(title, x=0.01, ha="left", fontsize=10, color=_TEXT)
     return canvas, everything[: len(found)]
+
+
+def _legend(canvas: Any, panel: Any) -> None:
+    """One for all panels, above them."""
+    handles, labels = panel.get_legend_handles_labels()
+    columns = 1 if len(canvas.axes) == 1 else len(labels)
+    canvas.legend(handles, labels, loc="outside upper right", ncols=columns, fontsize=7, frameon=False)
 
 
 def _save(canvas: Any, path: Path) -> None:
