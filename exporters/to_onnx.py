@@ -65,7 +65,8 @@ def _exported(module: nn.Module, example: Tensor, output_name: str, dynamic_batc
     traced = torch.export.export(module, (inputs,), dynamic_shapes=shapes)
     to_onnx = partial(_translated, opset=opset_for(module), output_name=output_name, shapes=shapes)
     try:
-        program = to_onnx(_as_decomposed(traced))
+        # With an open batch the translation of `flatten` computes shapes at run time, its parts do not.
+        program = to_onnx(traced if dynamic_batch else _as_decomposed(traced))
     except torch.onnx.errors.OnnxExporterError:  # some operator is to be had in parts only
         program = to_onnx(traced)
     fold_constants(program.model)
