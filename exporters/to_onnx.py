@@ -7,18 +7,14 @@ operators (B1 at 224: 74 Conv, 32 HardSwish, 21 MatMul, ...) and the same parity
 faster (1.6 s against 4) but is deprecated. The newer one is known to drop the published attention's
 `+ 1e-15`, which makes NaN; the rewritten attention has no such term to drop, and `verify` looks for NaN.
 
-Two parts of what the exporter does are left out. It has every program traced again, a quarter of an export's
-time: `_as_decomposed`. And its optimiser, a third, tries each of its rules on each node, and on our graphs
-finds what `fold_constants` and onnxsim find in a fiftieth of that: a test compares them.
+The exporter's own optimiser stays off. It tries each of its rules on each node, a third of an export's time,
+and on our graphs finds what `fold_constants` and onnxsim find in a fiftieth of that: a test compares them.
 """
 
 from __future__ import annotations
 
 import ast
-import copy
-from collections.abc import Callable
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +25,6 @@ from evit_deploy.exporters.quiet import conversion
 if TYPE_CHECKING:
     import onnx
     import onnx_ir
-    from torch.export import ExportedProgram
 
 OPSET = 18  # the oldest that torch's exporter writes natively; HardSwish is one operator from 14 on
 # GELU is one operator from 20 on: in ONNX Runtime 12 instructions a value on a Cortex-A76, where the eight
@@ -61,59 +56,22 @@ def onnx_from_torch(
 def _exported(module: nn.Module, example: Tensor, output_name: str, dynamic_batch: bool) -> onnx.ModelProto:
     # A batch of 1 would be taken for a constant.
     inputs = torch.cat([example, example]) if dynamic_batch else example
-    shapes = ({0: torch.export.Dim("batch", min=1)},) if dynamic_batch else None
-    traced = torch.export.export(module, (inputs,), dynamic_shapes=shapes)
-    to_onnx = partial(_translated, opset=opset_for(module), output_name=output_name, shapes=shapes)
-    try:
-        # With an open batch the translation of `flatten` computes shapes at run time, its parts do not.
-        program = to_onnx(traced if dynamic_batch else _as_decomposed(traced))
-    except torch.onnx.errors.OnnxExporterError:  # some operator is to be had in parts only
-        program = to_onnx(traced)
-    fold_constants(program.model)
-    proto: onnx.ModelProto = program.model_proto
-    return proto
-
-
-def _translated(
-    program: ExportedProgram, *, opset: int, output_name: str, shapes: Any
-) -> torch.onnx.ONNXProgram:
-    # It takes the names of open dimensions from `shapes`.
-    translated = torch.onnx.export(
-        program,
+    program = torch.onnx.export(
+        module,
+        (inputs,),
         dynamo=True,
-        opset_version=opset,
+        opset_version=opset_for(module),
         input_names=["image"],
         output_names=[output_name],
-        dynamic_shapes=shapes,
-        custom_translation_table={torch.ops.aten.rsub.Scalar: _reversed_subtraction()},
+        dynamic_shapes=({0: torch.export.Dim("batch", min=1)},) if dynamic_batch else None,
         optimize=False,
         verbose=False,
     )
-    if translated is None:  # only where a file was to be written
+    if program is None:  # only where a file was to be written
         raise RuntimeError("the exporter returned no program")
-    return translated
-
-
-def _as_decomposed(program: ExportedProgram) -> ExportedProgram:
-    """The program, which says of itself that its operators are in parts already.
-
-    torch's exporter has every program traced again to take apart what it has no translation of. It has one of
-    each operator of ours but `rsub`, and the tracing is a quarter of an export's time.
-    """
-    as_it_is = copy.copy(program)
-    as_it_is.run_decompositions = lambda *_: as_it_is
-    return as_it_is
-
-
-def _reversed_subtraction() -> Callable[..., Any]:
-    """The operator of `1 - x`."""
-    from onnxscript import opset18 as op
-
-    def rsub(x: Any, other: Any, alpha: float = 1.0) -> Any:
-        assert alpha == 1
-        return op.Sub(op.CastLike(other, x), x)
-
-    return rsub
+    fold_constants(program.model)
+    proto: onnx.ModelProto = program.model_proto
+    return proto
 
 
 def opset_for(module: nn.Module) -> int:

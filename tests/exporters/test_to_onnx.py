@@ -88,37 +88,6 @@ def test_notes_of_the_exporters_are_gone() -> None:
         assert note not in content
 
 
-def test_an_operator_that_is_to_be_had_in_parts_only() -> None:
-    """torch's exporter translates no operator in place; such a program is taken apart after all."""
-    model = onnx_from_torch(nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(inplace=True)), IMAGE, output_name="y")
-    assert [node.op_type for node in model.graph.node] == ["Conv", "Relu"]
-
-
-@pytest.mark.parametrize("name", ["b0", "seg-b0-cityscapes", "edgenext-xx-small"])
-def test_models_of_ours_are_not(
-    name: str, monkeypatch: pytest.MonkeyPatch, job_for: Callable[..., ExportJob]
-) -> None:
-    def decompose(*_: object) -> None:
-        pytest.fail("decomposed, which is slow")
-
-    monkeypatch.setattr(torch.export.ExportedProgram, "run_decompositions", decompose)
-    job, example = job_for(name, "onnx", (64, 64)), torch.zeros(1, 3, 64, 64)
-    module = rewritten_model(job, reference_of(job), example).module
-    assert onnx_from_torch(module, example, output_name="y").graph.node
-
-
-def test_a_constant_less_a_tensor() -> None:
-    class Reversed(nn.Module):
-        def forward(self, image: Tensor) -> Tensor:
-            difference: Tensor = 2 - image
-            return difference
-
-    model = onnx_from_torch(Reversed(), IMAGE, output_name="y")
-    (node,) = model.graph.node
-    assert (node.op_type, node.input[1]) == ("Sub", "image")
-    assert onnx.numpy_helper.to_array(model.graph.initializer[0]) == 2
-
-
 def test_the_same_bytes_twice() -> None:
     first, second = (onnx_from_torch(small(), IMAGE, output_name="logits") for _ in range(2))
     assert first.SerializeToString(deterministic=True) == second.SerializeToString(deterministic=True)
