@@ -171,7 +171,7 @@ def test_the_table_is_what_options_and_commands_offer() -> None:
     from evit_deploy.exporters.options import PRECISIONS
     from evit_deploy.exporters.tolerance import TOLERANCES
 
-    (option,) = (parameter for parameter in run.params if parameter.name == "precision")
+    (option,) = (parameter for parameter in run.params if parameter.name == "precisions")
     assert list(SCHEMES) == list(PRECISIONS)
     assert set(SCHEMES) == set(TOLERANCES)
     # That one is for comparison, by "evit-export plain".
