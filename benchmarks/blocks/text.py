@@ -31,17 +31,8 @@ def _title(model: Found) -> str:
 
 
 def _ranges(model: Found) -> str:
-    head = [
-        "attention",
-        "q",
-        "k",
-        "v",
-        "sums",
-        "products",
-        "scaled sums",
-        "scaled products",
-        "powers q, k, sums",
-    ]
+    measured = ("q", "k", "v", "sums", "products", "scaled sums", "scaled products")
+    head = ["attention", *measured, "powers q, k, sums"]
     return table(head, [[f"`{short(path)}`", *_cells(scales)] for path, scales in model.attentions.items()])
 
 

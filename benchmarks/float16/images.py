@@ -56,10 +56,8 @@ def images_for(
     if own is not None:
         files = sorted(path for path in own.rglob("*") if path.suffix in IMAGE_ENDINGS)
         found["test"] = [_read(path) for path in files[: len(many)]]
-    return {
-        **drawn,
-        **{kind: [fitted(p, task, size, crop) for p in images] for kind, images in found.items()},
-    }
+    real = {kind: [fitted(one, task, size, crop) for one in images] for kind, images in found.items()}
+    return {**drawn, **real}
 
 
 def _part(pixels: Pixels, random: np.random.Generator) -> Pixels:

@@ -43,7 +43,7 @@ def files_of(made: Exported) -> list[bytes]:
 
 
 def test_two_models_in_two_processes_are_those_of_one(job_for: Jobs, tmp_path: Path) -> None:
-    cases = [("b0", "onnx"), (SEG, "tflite")]
+    cases = [("b0", "onnx"), (SEG, "tflite"), (SEG, "onnx")]
     jobs = [replace(job_for(model, format, (64, 64)), output=tmp_path / "a") for model, format in cases]
     together = export_side_by_side(jobs, 2, silent)
     assert [made.path for made in together] == [job.path for job in jobs]

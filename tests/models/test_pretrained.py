@@ -99,7 +99,7 @@ def test_server_down_says_what_was_tried(hub: HubServer, cache_folder: Path) -> 
     hub.stop()
     started = time.monotonic()
     message = unavailable()
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < 5
     assert str(cache_folder) in message
     assert f"{hub.url}/{FILE.repository}/resolve/main/{FILE.name}" in message
 
@@ -129,7 +129,7 @@ def test_a_server_that_never_answers_is_given_up(cache_folder: Path, monkeypatch
         monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{listener.getsockname()[1]}")
         started = time.monotonic()
         unavailable()
-        assert time.monotonic() - started < 8  # the client's own patience is 10 s
+        assert time.monotonic() - started < 2
 
 
 def test_a_name_look_up_that_hangs_is_given_up(cache_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
