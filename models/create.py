@@ -40,10 +40,21 @@ def create_model(
     """
     spec = name if isinstance(name, ModelSpec) else model_named(name)
     state_dict = _state_dict(spec, weights, num_classes)
+    classes = num_classes_of(state_dict, spec)
     with torch.device("meta"):  # no time spent on initial weights that are overwritten below
-        model = build_model(spec, num_classes=num_classes_of(state_dict, spec))
-    model.to_empty(device="cpu").load_state_dict(state_dict)
+        model = build_model(spec, num_classes=classes)
+    if _has_computed_buffers(model):
+        model = build_model(spec, num_classes=classes)
+    else:
+        model.to_empty(device="cpu")
+    model.load_state_dict(state_dict)
     return model.eval().requires_grad_(False)
+
+
+def _has_computed_buffers(model: nn.Module) -> bool:
+    """Such as Swin's table of positions: made with the model, and in no checkpoint."""
+    loaded = model.state_dict().keys()
+    return any(name not in loaded for name, _ in model.named_buffers())
 
 
 def _state_dict(

@@ -17,7 +17,12 @@ SOURCES: Mapping[str, str] = {
     "efficientnet": "arXiv 1905.11946",
     "mobilenet": "arXiv 1801.04381",
     "mobilevit": "arXiv 2110.02178",
+    "pvt": "arXiv 2102.12122",
     "pvt-v2": "arXiv 2106.13797",
+    "swin": "arXiv 2103.14030",
+    "efficientdet": "arXiv 1911.09070",
+    "sam": "arXiv 2304.02643",
+    "restormer": "arXiv 2111.09881",
 }
 
 

@@ -8,17 +8,28 @@ Parameters are counted on these modules; MACs and accuracy are their authors', f
     EfficientNet   Tan, Le, arXiv 1905.11946, table 2
     MobileNetV2    Sandler et al., arXiv 1801.04381, table 4
     MobileViT      Mehta, Rastegari, arXiv 2110.02178, tables of the appendix
-    PVTv2          Wang et al., arXiv 2106.13797, table 2
+    PVT, PVTv2     Wang et al., arXiv 2102.12122, table 2; arXiv 2106.13797, table 2
+    Swin           Liu et al., arXiv 2103.14030, table 1
+    EfficientDet   Tan et al., arXiv 1911.09070, table 2
+    SAM            Kirillov et al., arXiv 2304.02643, has no MACs of its encoders: counted here
+    Restormer      Zamir et al., arXiv 2111.09881; its 141 G at 256 x 256 (appendix)
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from evit_deploy.models.efficientdet import EfficientDetArchitecture
+from evit_deploy.models.restormer import RestormerArchitecture
 from evit_deploy.models.segnext import SegNeXtArchitecture
-from evit_deploy.models.spec import SEGMENTATION, Architecture, ModelSpec
-from evit_deploy.models.transformers_models import TransformersArchitecture, pool_whole_map
+from evit_deploy.models.spec import IMAGE_EMBEDDING, SEGMENTATION, Architecture, ModelSpec
+from evit_deploy.models.transformers_models import (
+    TransformersArchitecture,
+    pool_whole_map,
+    take_any_size,
+)
 
 
 def _peer(
@@ -37,11 +48,11 @@ def _spec(
     name: str,
     architecture: Architecture,
     dataset: str,
-    num_classes: int,
+    num_classes: int | None,
     resolution: tuple[int, int],
     parameters: int,
     macs: float,
-    accuracy: float,
+    accuracy: float | None,
 ) -> ModelSpec:
     return ModelSpec(
         name=name,
@@ -72,10 +83,31 @@ def _classifier(
     return TransformersArchitecture(family, "ForImageClassification", sizes, class_key=class_key)
 
 
+def _efficientnet_sizes(width: float, depth: float, last: int, side: int) -> Mapping[str, Any]:
+    return {"width_coefficient": width, "depth_coefficient": depth, "hidden_dim": last, "image_size": side}
+
+
 def _efficientnet(width: float, depth: float, last: int, side: int) -> TransformersArchitecture:
-    sizes = {"width_coefficient": width, "depth_coefficient": depth, "hidden_dim": last, "image_size": side}
+    sizes = _efficientnet_sizes(width, depth, last, side)
     return TransformersArchitecture(
         "EfficientNet", "ForImageClassification", sizes, size_multiple=1, adapt=pool_whole_map
+    )
+
+
+def _efficientdet_d1() -> EfficientDetArchitecture:
+    backbone = TransformersArchitecture("EfficientNet", "Model", _efficientnet_sizes(1.0, 1.1, 1280, 240))
+    return EfficientDetArchitecture(backbone, width=88, cells=4, depth=3)
+
+
+def _sam_vit_b() -> TransformersArchitecture:
+    return TransformersArchitecture(
+        "SamVision",
+        "Model",
+        {},
+        answer="last_hidden_state",
+        task=IMAGE_EMBEDDING,
+        class_key=None,
+        adapt=take_any_size,
     )
 
 
@@ -99,6 +131,9 @@ PEERS: tuple[ModelSpec, ...] = (
     _peer("efficientnet-b1", _efficientnet(1.0, 1.1, 1280, 240), 240, 7_794_184, 0.70e9, 79.1),
     _peer("efficientnet-b2", _efficientnet(1.1, 1.2, 1408, 260), 260, 9_109_994, 1.0e9, 80.1),
     _peer("efficientnet-b3", _efficientnet(1.2, 1.4, 1536, 300), 300, 12_233_232, 1.8e9, 81.6),
+    _peer("efficientnet-b4", _efficientnet(1.4, 1.8, 1792, 380), 380, 19_341_616, 4.2e9, 82.9),
+    _peer("efficientnet-b5", _efficientnet(1.6, 2.2, 2048, 456), 456, 30_389_784, 9.9e9, 83.6),
+    _peer("efficientnet-b6", _efficientnet(1.8, 2.6, 2304, 528), 528, 43_040_704, 19e9, 84.0),
     _peer("mobilenet-v2", _classifier("MobileNetV2", {"tf_padding": False}), 224, 3_504_872, 0.30e9, 72.0),
     _peer(
         "mobilevit-xxs",
@@ -119,5 +154,10 @@ PEERS: tuple[ModelSpec, ...] = (
         2.0e9,
         78.4,
     ),
+    replace(_peer("pvt-tiny", _classifier("Pvt", {}), 224, 13_229_288, 1.9e9, 75.1), one_size=True),
     _peer("pvt-v2-b0", _classifier("PvtV2", {}), 224, 3_666_760, 0.6e9, 70.5),
+    _peer("swin-t", replace(_classifier("Swin", {}), size_multiple=224), 224, 28_288_354, 4.5e9, 81.3),
+    _spec("efficientdet-d1", _efficientdet_d1(), "coco", 90, (640, 640), 6_625_898, 6.1e9, 40.2),
+    _spec("sam-vit-b", _sam_vit_b(), "sa-1b", None, (1024, 1024), 89_670_912, 486e9, None),
+    _spec("restormer", RestormerArchitecture(), "div2k", None, (128, 128), 26_126_644, 35.25e9, None),
 )

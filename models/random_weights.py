@@ -20,6 +20,7 @@ LAYER_SCALE, LAYER_SCALE_SPREAD = 0.2, 0.05  # of EdgeNeXt's residual branches
 TEMPERATURE_SPREAD = 0.1  # around 1, of EdgeNeXt's attention
 GAIN = 1.6  # keeps the variance through a Hardswish
 BRANCH_GAIN = 0.4  # of the layers that end a residual branch or feed the attention's products
+PROJECTION_GAIN = 0.8  # of what ends EfficientNet's blocks: some are residual branches, and some are not
 BRANCH_LAYERS = ("point_conv", "proj.conv", ".conv2.", "aggreg")
 
 
@@ -42,10 +43,15 @@ def _random_tensor(key: str, shape: tuple[int, ...], seed: int) -> Tensor:
     elif "temperature" in key:
         values = 1 + TEMPERATURE_SPREAD * generator.standard_normal(shape)
     elif len(shape) >= 2:
-        gain = BRANCH_GAIN if any(part in key for part in BRANCH_LAYERS) else GAIN
-        values = gain * generator.standard_normal(shape) / math.sqrt(math.prod(shape[1:]))
+        values = _gain(key) * generator.standard_normal(shape) / math.sqrt(math.prod(shape[1:]))
     elif key.endswith("weight"):
         values = 1 + 0.1 * generator.standard_normal(shape)
     else:
         values = 0.1 * generator.standard_normal(shape)
     return torch.from_numpy(values.astype(np.float32))
+
+
+def _gain(key: str) -> float:
+    if "project_conv" in key:
+        return PROJECTION_GAIN
+    return BRANCH_GAIN if any(part in key for part in BRANCH_LAYERS) else GAIN

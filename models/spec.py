@@ -62,6 +62,7 @@ class ModelSpec:
     hub_files: Mapping[tuple[int, int], str] = field(default_factory=dict)
     config: Mapping[str, Any] | None = None  # of a model that a user described: see `own_config.py`
     weights_page: str = ""  # where the authors have their checkpoints, where that is not the hub
+    one_size: bool = False  # of those that are compared with: takes images of `resolution` only
 
     @property
     def task(self) -> str:

@@ -80,6 +80,12 @@ def check_resolution(spec: ModelSpec, height: int, width: int) -> None:
     Raises:
         UserError: not positive, too small, or not a multiple of what the head needs.
     """
+    if spec.one_size and (height, width) != spec.resolution:
+        raise UserError(
+            f"resolution {height}x{width} does not work for {spec.name}: its table of positions is for "
+            f"{'x'.join(map(str, spec.resolution))} only; leave --resolution out",
+            Exit.RESOLUTION,
+        )
     step, least = spec.size_multiple, 32
     if height >= least and width >= least and height % step == 0 and width % step == 0:
         return

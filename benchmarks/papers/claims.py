@@ -2,6 +2,7 @@
 
 Sources: Cai et al., EfficientViT (arXiv 2205.14756): the abstract's factors, the published repository's
 latencies (Snapdragon 8Gen1 CPU, TFLite, float32), and its plot of latency over mIoU, read off to 5 %.
+Zhang et al., EfficientViT-SAM (arXiv 2402.05008), and Maaz et al., EdgeNeXt (arXiv 2206.10589): abstracts.
 """
 
 from __future__ import annotations
@@ -72,6 +73,35 @@ COMPARISONS: tuple[Comparison, ...] = (
     ),
     Comparison(_ours("b1", 224), _theirs("mobilevit-s", 256), None, "accuracy 79.4 against 78.4, no latency"),
     Comparison(_ours("b0", 224), _theirs("pvt-v2-b0", 224), None, "accuracy 71.4 against 70.5, no latency"),
+    Comparison(_ours("b1", 224), _theirs("pvt-tiny", 224), None, "accuracy 79.4 against 75.1, no latency"),
+    Comparison(_ours("b2", 224), _theirs("swin-t", 224), None, "accuracy 82.1 against 81.3, no latency"),
+    Comparison(
+        _ours("edgenext-xx-small", 256),
+        _theirs("mobilevit-xxs", 256),
+        1.39,
+        "28 % fewer MACs, accuracy 71.2 against 69.0",
+    ),
+    Comparison(
+        _ours("edgenext-small", 256),
+        _theirs("mobilevit-s", 256),
+        None,
+        "accuracy 79.4 against 78.4, 1.26 against 2.0 G MACs",
+    ),
+    Comparison(
+        _ours("det-b1", 512),
+        _theirs("efficientdet-d1", 640),
+        None,
+        "COCO AP 42.6 against 40.2, 4.4 against 6.1 G MACs",
+    ),
+    Comparison(
+        _ours("sr-w075-x2", 128), _theirs("restormer", 128), 6.4, "up to 6.4 times faster on an A100 GPU"
+    ),
+    Comparison(
+        _ours("sam-l0", 512),
+        Side("sam-vit-b", PLAIN, (1024, 1024), ((512, 512),)),
+        None,
+        "XL1 has 48.9 times the throughput of ViT-H on an A100 GPU",
+    ),
 )
 
 

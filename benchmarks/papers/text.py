@@ -42,17 +42,21 @@ def _rows(comparison: Comparison, format: str, known: Known, full_macs: FullMacs
     """A row for every size that both are counted at, then the full size by extrapolation."""
     ours, theirs = comparison.ours, comparison.theirs
     pairs = list(zip(ours.graphs(format), theirs.graphs(format), strict=True))
-    rows = [_row(comparison, _sizes(mine, other), known, mine, other) for mine, other in pairs]
-    if not (ours.counted_at and theirs.counted_at):
+    rows = [_row(comparison, known, mine, other) for mine, other in pairs]
+    if not (ours.counted_at or theirs.counted_at):
         return rows
-    mine, other = (extrapolated(side, format, known, full_macs) for side in (ours, theirs))
-    label = f"{_size(ours.size)}, extrapolated by MACs"
+    mine, other = (at_full_size(side, format, known, full_macs) for side in (ours, theirs))
+    label = f"{_sizes(ours.size, theirs.size)}, extrapolated by MACs"
     return [*rows, _cells(comparison, label, mine, other)]
 
 
-def _row(comparison: Comparison, size: str, known: Known, mine: Graph, other: Graph) -> list[str]:
-    counts = [float(known[g].point.instructions) if g in known else None for g in (mine, other)]
-    return _cells(comparison, size, *counts)
+def _row(comparison: Comparison, known: Known, mine: Graph, other: Graph) -> list[str]:
+    size = _sizes((mine.height, mine.width), (other.height, other.width))
+    return _cells(comparison, size, _count(mine, known), _count(other, known))
+
+
+def _count(graph: Graph, known: Known) -> float | None:
+    return float(known[graph].point.instructions) if graph in known else None
 
 
 def _cells(comparison: Comparison, size: str, mine: float | None, other: float | None) -> list[str]:
@@ -62,13 +66,15 @@ def _cells(comparison: Comparison, size: str, mine: float | None, other: float |
     return [*names, size, _millions(mine), _millions(other), ratio, factor, comparison.published]
 
 
-def extrapolated(side: Side, format: str, known: Known, full_macs: FullMacs) -> float | None:
-    """Instructions at the published size, from the largest that was counted, as its MACs grow.
+def at_full_size(side: Side, format: str, known: Known, full_macs: FullMacs) -> float | None:
+    """Instructions at the published size; if need be from the largest that was counted, as its MACs grow.
 
     Quadratic attention is in the MACs, so it grows here as it does there; what is per pixel (softmax, norms,
     activations) grows slower, so that models with quadratic attention come out a little high.
     """
     counted = [known[graph].point for graph in side.graphs(format) if graph in known]
+    if counted and not side.counted_at:
+        return float(counted[0].instructions)
     if not counted or side.model not in full_macs:
         return None
     largest = max(counted, key=lambda point: point.pixels)
@@ -101,9 +107,8 @@ def _order(graph: Graph) -> tuple[str, str, int]:
     return graph.model, graph.format, graph.height * graph.width
 
 
-def _sizes(mine: Graph, other: Graph) -> str:
-    sizes = [_size((graph.height, graph.width)) for graph in (mine, other)]
-    return sizes[0] if sizes[0] == sizes[1] else " and ".join(sizes)
+def _sizes(mine: Size, other: Size) -> str:
+    return _size(mine) if mine == other else f"{_size(mine)} and {_size(other)}"
 
 
 def _size(size: Size) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from evit_deploy.benchmarks.papers.claims import COMPARISONS, FULL, SMALL, Comparison, Side, graphs_of
-from evit_deploy.benchmarks.papers.text import NOT_MEASURED, Counted, Known, extrapolated, markdown
+from evit_deploy.benchmarks.papers.text import NOT_MEASURED, Counted, Known, at_full_size, markdown
 from evit_deploy.benchmarks.scaling.points import OURS, PLAIN, Graph, Point
 from evit_deploy.models.zoo import PEERS, find_model
 
@@ -39,8 +39,21 @@ def test_ratio_beside_the_claim(known: Known) -> None:
 
 def test_extrapolates_from_the_largest(known: Known) -> None:
     larger, point = counted(Graph("segnext-t", PLAIN, "onnx", *SMALL[1]), 8_000_000_000, 12e9)
-    assert extrapolated(PAIR.theirs, "onnx", {**known, larger: point}, FULL_MACS) == 32e9
-    assert extrapolated(PAIR.theirs, "tflite", known, FULL_MACS) is None
+    assert at_full_size(PAIR.theirs, "onnx", {**known, larger: point}, FULL_MACS) == 32e9
+    assert at_full_size(PAIR.theirs, "tflite", known, FULL_MACS) is None
+
+
+def test_one_side_at_its_own_size() -> None:
+    """SAM's encoder at 512x512 for EfficientViT-SAM's 512x512, then at its own 1024x1024."""
+    ours, theirs = Side("sam-l0", OURS, (512, 512)), Side("segnext-t", PLAIN, (1024, 1024), ((512, 512),))
+    pair = Comparison(ours, theirs, None, "so they say")
+    counts = dict(
+        counted(graph, millions * 1_000_000, 2e9)
+        for graph, millions in ((ours.graphs("onnx")[0], 100), (theirs.graphs("onnx")[0], 400))
+    )
+    same, full = rows_of(markdown([pair], counts, {"segnext-t": 10e9}, "qemu:cortex-a76"))
+    assert same[2:6] == ["512x512", "100.0", "400.0", "4.00"]
+    assert full[2:6] == ["512x512 and 1024x1024, extrapolated by MACs", "100.0", "2000.0", "20.00"]
 
 
 def test_nothing_counted_says_so() -> None:
