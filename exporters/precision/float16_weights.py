@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from evit_deploy.errors import ParityError
-from evit_deploy.exporters.rewrites import FOLDS
+from evit_deploy.exporters.rewrites import FOLDS, float16_hardswish
 
 NAME = "float16-weights"
 LARGEST = float(torch.finfo(torch.float16).max)
@@ -38,6 +38,16 @@ def round_weights(model: nn.Module) -> None:
             module.weight = _rounded(path, module.weight)
             if module.bias is not None:
                 module.bias = _rounded(path, module.bias)
+
+
+def round_without_sixths(model: nn.Module) -> None:
+    """The same for a graph that is computed in float16, whose weights take over what its Hardswish spoils.
+
+    Raises:
+        ParityError: as `round_weights`.
+    """
+    float16_hardswish.rewrite(model, {})
+    round_weights(model)
 
 
 def _rounded(path: str, values: Tensor) -> nn.Parameter:

@@ -21,7 +21,7 @@ from evit_deploy.exporters.precision.float16_compute import ask_for_float16
 from evit_deploy.exporters.precision.float16_onnx import narrow_onnx
 from evit_deploy.exporters.precision.float16_tflite import narrow_tflite
 from evit_deploy.exporters.precision.float16_weights import NAME as FLOAT16_WEIGHTS
-from evit_deploy.exporters.precision.float16_weights import round_weights
+from evit_deploy.exporters.precision.float16_weights import round_weights, round_without_sixths
 from evit_deploy.exporters.precision.int8_dynamic_onnx import dynamic_in_onnx
 from evit_deploy.exporters.precision.int8_full import FULL_DESCRIPTIONS, all_of_onnx, all_of_tflite
 from evit_deploy.exporters.precision.int8_onnx import quantize_onnx
@@ -34,7 +34,12 @@ from evit_deploy.exporters.precision.int8_tflite import quantize_tflite
 from evit_deploy.exporters.precision.int8_uncalibrated_tflite import dynamic_in_tflite, weights_in_tflite
 from evit_deploy.exporters.precision.int8_weights_onnx import weights_in_onnx
 from evit_deploy.exporters.precision.range_methods import RangeMethod
-from evit_deploy.exporters.rewrites import INT8_ONNX_PIPELINE, INT8_TFLITE_PIPELINE, Rewrite
+from evit_deploy.exporters.rewrites import (
+    INT8_ONNX_PIPELINE,
+    INT8_TFLITE_PIPELINE,
+    Rewrite,
+    float16_hardswish,
+)
 from evit_deploy.exporters.rewrites.batch_norm import NAME as BATCH_NORM
 from evit_deploy.runtimes import DEFAULTS, RuntimeOptions
 
@@ -81,8 +86,8 @@ SCHEMES: Mapping[str, Scheme] = {
     "fp32": Scheme(),
     "fp16-weights": Scheme(round_weights, _ROUNDED, {"onnx": narrow_onnx, "tflite": narrow_tflite}),
     "fp16": Scheme(
-        round_weights,
-        _ROUNDED,
+        round_without_sixths,
+        (float16_hardswish.NAME, *_ROUNDED),
         {"tflite": narrow_tflite},
         first="fp16-weights",
         finish={"tflite": ask_for_float16},

@@ -1,0 +1,65 @@
+"""Hardswish without its sixth, for half precision.
+
+    before:  W hardswish(x)                hardswish(x) = x relu6(x + 3) / 6
+    after:   (W / 6) (x relu6(x + 3))
+
+XNNPACK's kernel for half precision multiplies by 1 / 6 as float16 has it, which is smaller by one part in
+4096. That is no rounding that averages out: every activation of a network comes out too small, and what one
+layer loses the next loses again. Trained B0 at 64 on noise, in a simulation: 40.2 dB by this constant alone,
+53 dB by rounding what is stored. In the weights behind it the sixth rounds up as often as down.
+
+The activation stays where no weights are right behind it (the stem, whose output is also a shortcut). What is
+stored is six times as large: there is room up to 10,900. An addition with its clamp and a product take
+2 % more instructions than the operator, B1 at 224.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from evit_deploy.exporters.rewrites.surgery import InputShapes
+from evit_deploy.models.blocks import ConvLayer, DSConv, LinearLayer, MBConv, OpSequence
+from evit_deploy.models.heads import GlobalAveragePool
+
+NAME = "hardswish-without-its-sixth"
+
+
+class SixfoldHardswish(nn.Module):
+    """x relu6(x + 3)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Any shape."""
+        return x * functional.relu6(x + 3)
+
+
+def rewrite(model: nn.Module, _input_shapes: InputShapes) -> int:
+    """Do so wherever weights follow; returns the number of activations."""
+    changed = 0
+    for module in model.modules():
+        for layer, following in _pairs(module):
+            if isinstance(layer.act, nn.Hardswish):
+                layer.act = SixfoldHardswish()
+                weights = following.conv if isinstance(following, ConvLayer) else following.linear
+                weights.weight = nn.Parameter(weights.weight.detach() / 6, requires_grad=False)
+                changed += 1
+    return changed
+
+
+Layer = ConvLayer | LinearLayer
+
+
+def _pairs(module: nn.Module) -> Iterator[tuple[Layer, Layer]]:
+    """Layers of `module`, each with the only one that gets its output, be it averaged in between."""
+    if isinstance(module, MBConv):
+        yield module.inverted_conv, module.depth_conv
+    if isinstance(module, MBConv | DSConv):
+        yield module.depth_conv, module.point_conv
+    if isinstance(module, OpSequence):
+        steps = [step for step in module.op_list if not isinstance(step, GlobalAveragePool)]
+        for layer, following in pairwise(steps):
+            if isinstance(layer, Layer) and isinstance(following, Layer):
+                yield layer, following
