@@ -30,7 +30,7 @@ def main(precision: str) -> None:
     """Print a line or two a model: SQNR in dB for each input, and the lowest."""
     for spec in MODELS:
         reference = _reference(spec, precision)
-        _print(spec.name, reference.floors_db)
+        _print(spec.name, {name: floor.sqnr_db for name, floor in reference.floors.items()})
         if reference.roundings:
             _print("  its weights rounded", {n: r.sqnr_db for n, r in reference.roundings.items()})
 

@@ -36,7 +36,7 @@ def samples_file(reference: Reference, manifest: Manifest, precision: str) -> by
         arrays[f"image-{number}"] = encoded(sample.numpy(), image.dtype, image.quantization)
         arrays[f"output-{number}"] = reference.outputs[name].astype(np.float32)
     tolerance = TOLERANCES[precision]
-    floors = [required_sqnr_db(tolerance, reference.floors_db[name]) for name in reference.samples]
+    floors = [required_sqnr_db(tolerance, reference.floors[name].sqnr_db) for name in reference.samples]
     buffer = io.BytesIO()
     np.savez(buffer, required_db=np.array(floors), allow_pickle=False, **arrays)
     return buffer.getvalue()

@@ -22,6 +22,7 @@ from torch import nn
 from evit_deploy.exporters.options import ExportOptions
 from evit_deploy.exporters.precision.calibration import Calibration
 from evit_deploy.exporters.samples import check_inputs
+from evit_deploy.exporters.tolerance import Floor
 from evit_deploy.exporters.verify import Reference
 from evit_deploy.parity import Comparison
 
@@ -54,7 +55,7 @@ def in_layout(shared: Reference, options: ExportOptions) -> Reference:
         return shared
     outputs = {name: _channels_last(output) for name, output in shared.outputs.items()}
     samples = {name: sample.permute(0, 2, 3, 1).contiguous() for name, sample in shared.samples.items()}
-    return Reference.known(samples, outputs, shared.floors_db, shared.roundings)
+    return Reference.known(samples, outputs, shared.floors, shared.roundings)
 
 
 def save_outputs(shared: Reference, folder: Path) -> None:
@@ -63,7 +64,7 @@ def save_outputs(shared: Reference, folder: Path) -> None:
         np.save(folder / f"{name}.npy", output)
         np.save(folder / f"{name}{_INPUT}", shared.samples[name].numpy())
     figures = {
-        "floors_db": shared.floors_db,
+        "floors": {name: asdict(floor) for name, floor in shared.floors.items()},
         "roundings": {name: asdict(rounding) for name, rounding in shared.roundings.items()},
     }
     (folder / _FIGURES).write_text(json.dumps(figures), encoding="utf-8")
@@ -72,11 +73,11 @@ def save_outputs(shared: Reference, folder: Path) -> None:
 def load_outputs(folder: Path) -> Reference:
     """What `save_outputs` wrote, as the very same numbers; read from the disk when it is needed."""
     figures: dict[str, Any] = json.loads((folder / _FIGURES).read_text(encoding="utf-8"))
-    floors_db: dict[str, float] = figures["floors_db"]
-    outputs = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in floors_db}
+    floors = {name: Floor(**values) for name, values in figures["floors"].items()}
+    outputs = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in floors}
     roundings = {name: Comparison(**values) for name, values in figures["roundings"].items()}
-    samples = {name: torch.from_numpy(np.load(folder / f"{name}{_INPUT}")) for name in floors_db}
-    return Reference.known(samples, outputs, floors_db, roundings)
+    samples = {name: torch.from_numpy(np.load(folder / f"{name}{_INPUT}")) for name in floors}
+    return Reference.known(samples, outputs, floors, roundings)
 
 
 def _channels_last(output: Array) -> Array:

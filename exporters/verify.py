@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from evit_deploy.artifact import TensorSpec
 from evit_deploy.codes import decoded, encoded
 from evit_deploy.exporters.quiet import captured_output
-from evit_deploy.exporters.tolerance import TOLERANCES, failure, rounding_failure
+from evit_deploy.exporters.tolerance import TOLERANCES, Floor, failure, rounding_failure
 from evit_deploy.parity import Comparison, compare_outputs
 from evit_deploy.runtimes import AUTO, DEFAULTS, Runner, RuntimeOptions, open_runner
 
@@ -115,7 +115,7 @@ class Reference:
                 raise
         named = dict(zip(samples, values, strict=True))
         self.outputs: dict[str, Array] = {name: output for name, (output, _, _) in named.items()}
-        self.floors_db: dict[str, float] = {name: floor_db for name, (_, floor_db, _) in named.items()}
+        self.floors: dict[str, Floor] = {name: floor for name, (_, floor, _) in named.items()}
         self.roundings: dict[str, Comparison] = {
             n: far for n, (_, _, far) in named.items() if far is not None
         }
@@ -125,13 +125,13 @@ class Reference:
         cls,
         samples: Mapping[str, Tensor],
         outputs: dict[str, Array],
-        floors_db: dict[str, float],
+        floors: dict[str, Floor],
         roundings: dict[str, Comparison],
     ) -> Reference:
         """What was computed before, for inputs of the same names and shapes."""
         reference = cls.__new__(cls)
         reference.samples, reference.outputs = samples, outputs
-        reference.floors_db, reference.roundings = floors_db, roundings
+        reference.floors, reference.roundings = floors, roundings
         return reference
 
     @property
@@ -147,15 +147,16 @@ def usable_cores() -> int:
 
 def _values(
     module: nn.Module, exact: nn.Module, original: nn.Module | None, sample: Tensor
-) -> tuple[Array, float, Comparison | None]:
-    """The output in float64, the SQNR of that in float32 against it, and its distance from the original's."""
+) -> tuple[Array, Floor, Comparison | None]:
+    """The output in float64, how far that in float32 lies from it, and its distance from the original's."""
     widened = sample.double() if sample.is_floating_point() else sample
     with torch.no_grad():
         output: Array = exact(widened).numpy()
         float32 = module(sample).numpy()
         published = None if original is None else original(widened).numpy()
-    floor_db = compare_outputs(output, float32, class_axis=None).sqnr_db
-    return output, floor_db, None if published is None else _rounding(published, output)
+    far = compare_outputs(output, float32, class_axis=None)
+    floor = Floor(far.sqnr_db, far.max_rel_rms)
+    return output, floor, None if published is None else _rounding(published, output)
 
 
 def _rounding(published: Array, output: Array) -> Comparison:
@@ -200,13 +201,13 @@ def verify_graph(
             except RuntimeError as error:  # an operator that refuses its numbers, as TFLite's int8 DIV does
                 output, broken = np.full(expected.shape, np.nan), f"it does not run ({_said(error)})"
             comparison = compare_outputs(expected, output, class_axis=None if classes else class_axis)
-            floor_db = reference.floors_db[name]
+            floor = reference.floors[name]
             rounding = reference.roundings.get(name)
-            reason = broken or failure(comparison, tolerance, floor_db, classes=classes, sample=name)
+            reason = broken or failure(comparison, tolerance, floor, classes=classes, sample=name)
             if rounding is not None and reason is None:
                 reason = rounding_failure(rounding, tolerance, classes=classes)
             judged = name.startswith(tolerance.judged)
-            checks.append(Check(name, comparison, floor_db, reason, rounding, judged))
+            checks.append(Check(name, comparison, floor.sqnr_db, reason, rounding, judged))
         runtime = f"{runner.name} {runner.version}"
     return ParityReport(runtime, tuple(checks))
 

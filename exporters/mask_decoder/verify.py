@@ -14,7 +14,7 @@ from torch import Tensor
 
 from evit_deploy.exporters.mask_decoder.options import OPEN, DecoderOptions
 from evit_deploy.exporters.mask_decoder.prompts import OUTPUTS, Feeds, decoder_feeds
-from evit_deploy.exporters.tolerance import TOLERANCES, failure
+from evit_deploy.exporters.tolerance import TOLERANCES, Floor, failure
 from evit_deploy.exporters.verify import Check, ParityReport
 from evit_deploy.models.mask_decoder import PromptedMaskDecoder
 from evit_deploy.parity import compare_outputs
@@ -27,11 +27,11 @@ LARGE = 32  # points; the file is one for any number, so it is tried at one that
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What the reference makes of one prompt in float64, and how far its float32 is from that, in dB."""
+    """What the reference makes of one prompt in float64, and how far its float32 is from that."""
 
     feeds: Feeds
     outputs: Outputs
-    floors_db: dict[str, float]
+    floors: dict[str, Floor]
 
 
 def expected_answers(reference: PromptedMaskDecoder, options: DecoderOptions) -> dict[str, Expected]:
@@ -58,11 +58,11 @@ def _expected(
         float64 = exact(**{name: value.double() for name, value in tensors.items()})
         float32 = reference(**tensors)
     outputs = {name: value.numpy() for name, value in zip(OUTPUTS, float64, strict=True)}
-    floors = {
-        name: compare_outputs(outputs[name], value.numpy(), class_axis=None).sqnr_db
+    far = {
+        name: compare_outputs(outputs[name], value.numpy(), class_axis=None)
         for name, value in zip(OUTPUTS, float32, strict=True)
     }
-    return Expected(feeds, outputs, floors)
+    return Expected(feeds, outputs, {name: Floor(f.sqnr_db, f.max_rel_rms) for name, f in far.items()})
 
 
 def _for_the_reference(feeds: Feeds, options: DecoderOptions) -> dict[str, Tensor]:
@@ -88,7 +88,7 @@ def verify_decoder(graph: Path, expected: Mapping[str, Expected], *, interpreter
             outputs = runner.run(answer.feeds)
             for output, reference in answer.outputs.items():
                 comparison = compare_outputs(reference, outputs[output], class_axis=1)
-                floor_db = answer.floors_db[output]
-                reason = failure(comparison, tolerance, floor_db, classes=False)
-                checks.append(Check(f"{name}: {output}", comparison, floor_db, reason))
+                floor = answer.floors[output]
+                reason = failure(comparison, tolerance, floor, classes=False)
+                checks.append(Check(f"{name}: {output}", comparison, floor.sqnr_db, reason))
         return ParityReport(f"{runner.name} {runner.version}", tuple(checks))

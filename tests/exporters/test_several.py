@@ -107,7 +107,7 @@ def test_saved_outputs_are_the_very_same(job_for: Jobs, tmp_path: Path) -> None:
     shared = References().shared(job)
     save_outputs(shared, tmp_path)
     loaded, computed = in_layout(load_outputs(tmp_path), job.options), reference_values(job)
-    assert loaded.floors_db == computed.floors_db
+    assert loaded.floors == computed.floors
     for name, output in computed.outputs.items():
         assert np.array_equal(loaded.outputs[name], output)
         assert np.array_equal(loaded.samples[name], computed.samples[name])

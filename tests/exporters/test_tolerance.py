@@ -18,7 +18,7 @@ from evit_deploy.exporters.options import ExportOptions
 from evit_deploy.exporters.rewrites import apply_rewrites
 from evit_deploy.exporters.rewrites.bicubic_upsample import rewrite_bilinear
 from evit_deploy.exporters.samples import check_inputs
-from evit_deploy.exporters.tolerance import TOLERANCES, failure, required_sqnr_db
+from evit_deploy.exporters.tolerance import TOLERANCES, Floor, failure, required_sqnr_db
 from evit_deploy.exporters.verify import Reference
 from evit_deploy.models import create_model
 from evit_deploy.models.attention import LiteMLA
@@ -32,8 +32,10 @@ LAYER = "model.backbone.stages.1.op_list.1.main.depth_conv.conv.weight"
 SEG = "seg-b0-cityscapes"
 
 
-def reason(comparison: Comparison, floor_db: float = FLOOR_DB, *, classes: bool = False) -> str | None:
-    return failure(comparison, FP32, floor_db, classes=classes)
+def reason(
+    comparison: Comparison, floor_db: float = FLOOR_DB, worst: float = 5e-6, *, classes: bool = False
+) -> str | None:
+    return failure(comparison, FP32, Floor(floor_db, worst), classes=classes)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +60,12 @@ def compared(reference: Reference, candidate: nn.Module) -> dict[str, Comparison
 
 def failed(reference: Reference, outcomes: dict[str, Comparison]) -> set[str]:
     """Samples on which a candidate is out of tolerance."""
-    return {name for name, outcome in outcomes.items() if reason(outcome, reference.floors_db[name])}
+    floors = reference.floors
+    return {
+        name
+        for name, outcome in outcomes.items()
+        if reason(outcome, floors[name].sqnr_db, floors[name].max_rel_rms)
+    }
 
 
 @torch.no_grad()
@@ -202,6 +209,14 @@ def test_a_low_floor_loosens_both_bounds_alike() -> None:
     assert reason(close, 110.0) is None
     assert reason(close, FLOOR_DB) is not None
     assert reason(replace(close, max_rel_rms=4e-4), 110.0) is not None
+
+
+def test_the_worst_element_is_held_to_four_times_the_references() -> None:
+    """Detector B1 at 512, black: PyTorch in float32 is off by 1.3e-4 in one box, the exports by 2.1e-4."""
+    box = replace(GOOD, sqnr_db=115.0, max_rel_rms=2.1e-4)
+    assert reason(box, 117.0, worst=1.3e-4) is None
+    assert reason(box, 117.0, worst=5e-5) is not None
+    assert "0.00052 is allowed" in str(reason(replace(box, max_rel_rms=6e-4), 117.0, worst=1.3e-4))
 
 
 def test_class_maps_need_agreement_only() -> None:

@@ -113,4 +113,4 @@ def test_the_worst_is_the_lowest_where_nothing_fails(tmp_path: Path) -> None:
 
 def test_the_floor_is_the_references_own_float32_noise() -> None:
     reference = Reference(RootOfMean(), SAMPLES)
-    assert 120 < reference.floors_db["noise"] < 170
+    assert 120 < reference.floors["noise"].sqnr_db < 170
