@@ -26,10 +26,10 @@ float64, so that a network that float16 does not suit is refused:
 
 fp16: the file is held to fp16-weights' bounds in float32 first, then run with float16 forced.
     - Every tensor is rounded to 11 bits, 74.4 dB below it, and some 150 in a row add up to 53 dB. Measured on
-      x86-64, whose kernels add up in float32: 51.7 (B1, white) to 60 dB. On a Cortex-A76, where sums are
-      float16, too: 45.8 dB (B1 at 224), 41.6 dB (B0 at 64).
-    - Random weights are kinder than trained ones: B0 at 64, trained on digits, has 34.4 dB on "negative",
-      whose values no pixel has.
+      x86-64, whose kernels add up in float32: 61 to 62 dB (B1). On a Cortex-A76, where sums are float16, too:
+      42.9 to 45.5 dB (B1 at 224).
+    - Random weights are kinder than trained ones: B0 at 64, trained on digits, has 43.8 dB on "negative",
+      whose values no pixel has, and 39.5 dB on noise on a Cortex-A76.
     - Demanded are 30 dB: an attention that vanishes or overflows gives NaN or a few dB. Worst element: 0.35
       of the output's rms, at 30 dB some eleven times the noise's.
     - "large" is not judged and may overflow: its inputs are up to 4e4 and float16 ends at 65504, so the first
