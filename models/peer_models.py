@@ -159,5 +159,5 @@ PEERS: tuple[ModelSpec, ...] = (
     _peer("swin-t", replace(_classifier("Swin", {}), size_multiple=224), 224, 28_288_354, 4.5e9, 81.3),
     _spec("efficientdet-d1", _efficientdet_d1(), "coco", 90, (640, 640), 6_625_898, 6.1e9, 40.2),
     _spec("sam-vit-b", _sam_vit_b(), "sa-1b", None, (1024, 1024), 89_670_912, 486e9, None),
-    _spec("restormer", RestormerArchitecture(), "div2k", None, (128, 128), 26_126_644, 35.25e9, None),
+    _spec("restormer", RestormerArchitecture(), "restoration", None, (128, 128), 26_126_644, 35.25e9, None),
 )
