@@ -25,7 +25,8 @@ float64, so that a network that float16 does not suit is refused:
       2^-14 lose a bit for every halving; those beyond 65504 are refused before.
 
 fp16: the file is held to fp16-weights' bounds in float32 first, then run with float16 forced.
-    - Every tensor is rounded to 11 bits, 74.4 dB below it, and some 150 in a row add up to 53 dB. Measured on
+    - Every tensor is rounded to 11 bits, 74.4 dB below it, and some 150 in a row, were all of them on the way
+      to the output, add up to 53 dB. Measured on
       x86-64, whose kernels add up in float32: 61 to 62 dB (B1). On a Cortex-A76, where sums are float16, too:
       42.9 to 45.5 dB (B1 at 224).
     - Random weights are kinder than trained ones: B0 at 64, trained on digits, has 43.8 dB on "negative",

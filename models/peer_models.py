@@ -12,7 +12,7 @@ Parameters are counted on these modules; MACs and accuracy are their authors', f
     Swin           Liu et al., arXiv 2103.14030, table 1
     EfficientDet   Tan et al., arXiv 1911.09070, table 2
     SAM            Kirillov et al., arXiv 2304.02643, has no MACs of its encoders: counted here
-    Restormer      Zamir et al., arXiv 2111.09881; its 141 G at 256 x 256 (appendix)
+    Restormer      Zamir et al., arXiv 2111.09881: 140.99 G at 256 x 256, without the attention's products
 """
 
 from __future__ import annotations
@@ -83,12 +83,15 @@ def _classifier(
     return TransformersArchitecture(family, "ForImageClassification", sizes, class_key=class_key)
 
 
-def _efficientnet_sizes(width: float, depth: float, last: int, side: int) -> Mapping[str, Any]:
+def _efficientnet_sizes(width: float, depth: float, last: int, side: int) -> dict[str, Any]:
     return {"width_coefficient": width, "depth_coefficient": depth, "hidden_dim": last, "image_size": side}
 
 
-def _efficientnet(width: float, depth: float, last: int, side: int) -> TransformersArchitecture:
-    sizes = _efficientnet_sizes(width, depth, last, side)
+def _efficientnet(
+    width: float, depth: float, last: int, side: int, odd: tuple[int, ...] = ()
+) -> TransformersArchitecture:
+    """`odd`: the blocks that halve a map of odd size at `side`, and are padded for that."""
+    sizes = _efficientnet_sizes(width, depth, last, side) | {"depthwise_padding": list(odd)}
     return TransformersArchitecture(
         "EfficientNet", "ForImageClassification", sizes, size_multiple=1, adapt=pool_whole_map
     )
@@ -128,12 +131,12 @@ PEERS: tuple[ModelSpec, ...] = (
     _cityscapes("segnext-t", SegNeXtArchitecture((32, 64, 160, 256), (3, 3, 5, 2)), 4_233_843, 50.5e9, 79.8),
     _cityscapes("segnext-s", SegNeXtArchitecture(_B1_WIDTHS, (2, 2, 4, 2)), 13_903_315, 124.6e9, 81.3),
     _peer("efficientnet-b0", _efficientnet(1.0, 1.0, 1280, 224), 224, 5_288_548, 0.39e9, 77.1),
-    _peer("efficientnet-b1", _efficientnet(1.0, 1.1, 1280, 240), 240, 7_794_184, 0.70e9, 79.1),
-    _peer("efficientnet-b2", _efficientnet(1.1, 1.2, 1408, 260), 260, 9_109_994, 1.0e9, 80.1),
-    _peer("efficientnet-b3", _efficientnet(1.2, 1.4, 1536, 300), 300, 12_233_232, 1.8e9, 81.6),
-    _peer("efficientnet-b4", _efficientnet(1.4, 1.8, 1792, 380), 380, 19_341_616, 4.2e9, 82.9),
-    _peer("efficientnet-b5", _efficientnet(1.6, 2.2, 2048, 456), 456, 30_389_784, 9.9e9, 83.6),
-    _peer("efficientnet-b6", _efficientnet(1.8, 2.6, 2304, 528), 528, 43_040_704, 19e9, 84.0),
+    _peer("efficientnet-b1", _efficientnet(1.0, 1.1, 1280, 240, (16,)), 240, 7_794_184, 0.70e9, 79.1),
+    _peer("efficientnet-b2", _efficientnet(1.1, 1.2, 1408, 260, (5, 8, 16)), 260, 9_109_994, 1.0e9, 80.1),
+    _peer("efficientnet-b3", _efficientnet(1.2, 1.4, 1536, 300, (5, 18)), 300, 12_233_232, 1.8e9, 81.6),
+    _peer("efficientnet-b4", _efficientnet(1.4, 1.8, 1792, 380, (6,)), 380, 19_341_616, 4.2e9, 82.9),
+    _peer("efficientnet-b5", _efficientnet(1.6, 2.2, 2048, 456, (13, 27)), 456, 30_389_784, 9.9e9, 83.6),
+    _peer("efficientnet-b6", _efficientnet(1.8, 2.6, 2304, 528, (31,)), 528, 43_040_704, 19e9, 84.0),
     _peer("mobilenet-v2", _classifier("MobileNetV2", {"tf_padding": False}), 224, 3_504_872, 0.30e9, 72.0),
     _peer(
         "mobilevit-xxs",

@@ -8,7 +8,8 @@ XNNPACK's kernel for half precision multiplies by 1 / 6 as float16 has it, which
 layer loses the next loses again. Trained B0 at 64 on noise, in a simulation: 40.2 dB by this constant alone,
 53 dB by rounding what is stored. In the weights behind it the sixth rounds up as often as down.
 
-The activation stays where no weights are right behind it (the stem, whose output is also a shortcut). What is
+The activation stays where its output goes several ways (the stem's is a shortcut as well, a detector's go to
+several branches). EdgeNeXt has no fp16. What is
 stored is six times as large: there is room up to 10,900. An addition with its clamp and a product take
 2 % more instructions than the operator, B1 at 224.
 """

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
+from torch import Tensor
 
 from evit_deploy.errors import UserError
 from evit_deploy.models import create_model
 from evit_deploy.models.complexity import count_macs
-from evit_deploy.models.efficientdet import Fusion
+from evit_deploy.models.efficientdet import Cell, Fusion
 from evit_deploy.models.segnext import EPS, RANK, Factorisation, SegNeXtArchitecture
 from evit_deploy.models.transformers_models import Patches
 from evit_deploy.models.zoo import (
@@ -24,8 +27,7 @@ from evit_deploy.models.zoo import (
 every_peer = pytest.mark.parametrize("spec", PEERS, ids=lambda spec: spec.short_name)
 # Of these the authors count the same things as we do; elsewhere they leave out the attention's products.
 COUNTED_ALIKE = (
-    "efficientnet-b0",
-    "efficientnet-b6",
+    *(f"efficientnet-b{size}" for size in range(7)),
     "mobilenet-v2",
     "segnext-t",
     "swin-t",
@@ -52,6 +54,35 @@ def test_parameters_and_classes(spec: ModelSpec) -> None:
 def test_macs_are_the_published_ones(name: str) -> None:
     spec = find_model(name)
     assert count_macs(spec, spec.resolution) == pytest.approx(spec.macs, rel=0.05)
+
+
+def test_macs_of_restormer_are_the_published_ones_and_the_attentions_products() -> None:
+    """Which its authors leave out: d x d a head, over all positions, twice."""
+    spec, side = find_model("restormer"), 256
+    blocks = {(48, 1): 4, (96, 2): 6 + 6, (192, 4): 6 + 6, (384, 8): 8, (96, 1): 4 + 4}
+    stride = {(48, 1): 1, (96, 1): 1, (96, 2): 2, (192, 4): 4, (384, 8): 8}
+    products = sum(
+        count * 2 * channels * (channels // heads) * (side // stride[channels, heads]) ** 2
+        for (channels, heads), count in blocks.items()
+    )
+    assert count_macs(spec, (side, side)) - products == pytest.approx(140.99e9, rel=1e-3)
+
+
+@pytest.mark.parametrize("size", range(7))
+def test_odd_maps_are_halved_to_the_larger_half(size: int) -> None:
+    spec = find_model(f"efficientnet-b{size}")
+    with torch.device("meta"):
+        model = build_model(spec).eval()
+        image = torch.empty(1, 3, *spec.resolution)
+    for block in model.model.efficientnet.encoder.blocks:
+        block.register_forward_hook(_halves)
+    with torch.no_grad():
+        model(image)
+
+
+def _halves(block: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+    before, after = inputs[0].shape[-1], output.shape[-1]
+    assert after == (before if block.depthwise_conv.stride == 1 else -(-before // 2))
 
 
 def test_they_are_not_among_our_models() -> None:
@@ -125,16 +156,26 @@ def test_fusion_is_a_weighted_mean() -> None:
     torch.testing.assert_close(fuse([first, second]), torch.nn.functional.silu(first), rtol=2e-3, atol=1e-3)
 
 
-def test_every_level_reaches_the_detections() -> None:
-    model = create_model("efficientdet-d1")
+def test_every_map_reaches_every_other() -> None:
     torch.manual_seed(0)
-    image = torch.randn(1, 3, 128, 128)
-    changed = image.clone()
-    changed[..., :8, :8] += 1  # a corner
-    difference = (model(image) - model(changed)).abs().amax(dim=2)[0]  # anchors
-    sizes = [9 * side * side for side in (16, 8, 4, 2, 1)]
-    for level in difference.split(sizes):
-        assert float(level[-1]) > 0  # the pyramid carries it to the opposite corner
+    cell = Cell(4).eval()
+    maps = [torch.rand(1, 4, side, side) for side in (16, 8, 4, 2, 1)]
+    before = cell(maps, maps[1:-1])
+    for level in range(5):
+        changed = [x + (index == level) for index, x in enumerate(maps)]
+        after = cell(changed, maps[1:-1])
+        assert all(not torch.equal(*pair) for pair in zip(before, after, strict=True)), level
+
+
+def test_what_an_inner_map_gives_the_way_back_goes_to_coarser_ones_only() -> None:
+    torch.manual_seed(0)
+    cell = Cell(4).eval()
+    maps = [torch.rand(1, 4, side, side) for side in (16, 8, 4, 2, 1)]
+    before = cell(maps, maps[1:-1])
+    for inner in range(3):
+        again = [x + (index == inner) for index, x in enumerate(maps[1:-1])]
+        same = [torch.equal(*pair) for pair in zip(before, cell(maps, again), strict=True)]
+        assert same == [index <= inner for index in range(5)]
 
 
 def test_a_restorer_of_nothing_answers_its_input() -> None:
