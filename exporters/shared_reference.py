@@ -22,7 +22,6 @@ from torch import nn
 from evit_deploy.exporters.options import ExportOptions
 from evit_deploy.exporters.precision.calibration import Calibration
 from evit_deploy.exporters.samples import check_inputs
-from evit_deploy.exporters.tolerance import Floor
 from evit_deploy.exporters.verify import Reference
 from evit_deploy.parity import Comparison
 
@@ -73,7 +72,7 @@ def save_outputs(shared: Reference, folder: Path) -> None:
 def load_outputs(folder: Path) -> Reference:
     """What `save_outputs` wrote, as the very same numbers; read from the disk when it is needed."""
     figures: dict[str, Any] = json.loads((folder / _FIGURES).read_text(encoding="utf-8"))
-    floors = {name: Floor(**values) for name, values in figures["floors"].items()}
+    floors = {name: Comparison(**values) for name, values in figures["floors"].items()}
     outputs = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in floors}
     roundings = {name: Comparison(**values) for name, values in figures["roundings"].items()}
     samples = {name: torch.from_numpy(np.load(folder / f"{name}{_INPUT}")) for name in floors}

@@ -26,9 +26,8 @@ float64, so that a network that float16 does not suit is refused:
 
 fp16: the file is held to fp16-weights' bounds in float32 first, then run with float16 forced.
     - Every tensor is rounded to 11 bits, 74.4 dB below it, and some 150 in a row, were all of them on the way
-      to the output, add up to 53 dB. Measured on
-      x86-64, whose kernels add up in float32: 61 to 62 dB (B1). On a Cortex-A76, where sums are float16, too:
-      42.9 to 45.5 dB (B1 at 224).
+      to the output, add up to 53 dB. Measured on x86-64, whose kernels add up in float32: 61 to 62 dB (B1).
+      On a Cortex-A76, where sums are float16, too: 42.9 to 45.5 dB (B1 at 224).
     - Random weights are kinder than trained ones: B0 at 64, trained on digits, has 43.8 dB on "negative",
       whose values no pixel has, and 39.5 dB on noise on a Cortex-A76.
     - Demanded are 30 dB: an attention that vanishes or overflows gives NaN or a few dB. Worst element: 0.35
@@ -67,14 +66,6 @@ from evit_deploy.exporters.samples import PHOTOGRAPHS
 from evit_deploy.parity import Comparison
 
 WORST_OVER_FLOOR = 4.0
-
-
-@dataclass(frozen=True, slots=True)
-class Floor:
-    """How far the reference's own run in float32 lies from that in float64: as of a `Comparison`."""
-
-    sqnr_db: float
-    max_rel_rms: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,16 +117,12 @@ def required_sqnr_db(tolerance: Tolerance, floor_db: float) -> float:
 
 
 def failure(
-    comparison: Comparison,
-    tolerance: Tolerance,
-    floor: Floor,
-    *,
-    classes: bool,
-    sample: str = "",
+    comparison: Comparison, tolerance: Tolerance, floor: Comparison, *, classes: bool, sample: str = ""
 ) -> str | None:
     """What is out of tolerance, in words; `None` where nothing is.
 
     Args:
+        floor: of the reference's own run in float32.
         sample: the name of the input.
         classes: the output holds class indices, for which only agreement means something.
     """

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from evit_deploy.artifact import TensorSpec
 from evit_deploy.codes import decoded, encoded
 from evit_deploy.exporters.quiet import captured_output
-from evit_deploy.exporters.tolerance import TOLERANCES, Floor, failure, rounding_failure
+from evit_deploy.exporters.tolerance import TOLERANCES, failure, rounding_failure
 from evit_deploy.parity import Comparison, compare_outputs
 from evit_deploy.runtimes import AUTO, DEFAULTS, Runner, RuntimeOptions, open_runner
 
@@ -115,7 +115,7 @@ class Reference:
                 raise
         named = dict(zip(samples, values, strict=True))
         self.outputs: dict[str, Array] = {name: output for name, (output, _, _) in named.items()}
-        self.floors: dict[str, Floor] = {name: floor for name, (_, floor, _) in named.items()}
+        self.floors: dict[str, Comparison] = {name: floor for name, (_, floor, _) in named.items()}
         self.roundings: dict[str, Comparison] = {
             n: far for n, (_, _, far) in named.items() if far is not None
         }
@@ -125,7 +125,7 @@ class Reference:
         cls,
         samples: Mapping[str, Tensor],
         outputs: dict[str, Array],
-        floors: dict[str, Floor],
+        floors: dict[str, Comparison],
         roundings: dict[str, Comparison],
     ) -> Reference:
         """What was computed before, for inputs of the same names and shapes."""
@@ -147,15 +147,14 @@ def usable_cores() -> int:
 
 def _values(
     module: nn.Module, exact: nn.Module, original: nn.Module | None, sample: Tensor
-) -> tuple[Array, Floor, Comparison | None]:
+) -> tuple[Array, Comparison, Comparison | None]:
     """The output in float64, how far that in float32 lies from it, and its distance from the original's."""
     widened = sample.double() if sample.is_floating_point() else sample
     with torch.no_grad():
         output: Array = exact(widened).numpy()
         float32 = module(sample).numpy()
         published = None if original is None else original(widened).numpy()
-    far = compare_outputs(output, float32, class_axis=None)
-    floor = Floor(far.sqnr_db, far.max_rel_rms)
+    floor = compare_outputs(output, float32, class_axis=None)
     return output, floor, None if published is None else _rounding(published, output)
 
 

@@ -36,11 +36,16 @@ class CrossCovarianceAttention(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(B, N, C) -> (B, N, C)."""
-        batch, count, channels = tokens.shape
         qkv = self.qkv(tokens).transpose(1, 2)  # (B, 3C, N)
-        q, k, v = qkv.reshape(batch, 3, self.heads, -1, count).unbind(1)  # each (B, h, d, N)
-        q, k = functional.normalize(q, dim=-1), functional.normalize(k, dim=-1)
-        attention = (q @ k.transpose(-1, -2) * self.temperature).softmax(dim=-1)  # (B, h, d, d)
-        out = (attention @ v).reshape(batch, channels, count)  # (B, C, N)
+        out = attended(qkv, self.temperature)  # (B, C, N)
         projected: Tensor = self.proj(out.transpose(1, 2))  # (B, N, C)
         return projected
+
+
+def attended(qkv: Tensor, temperature: Tensor) -> Tensor:
+    """Heads of a `temperature` (h, 1, 1) each: q, k, v (B, 3C, N) -> A v, (B, C, N)."""
+    batch, channels, count = qkv.shape
+    q, k, v = qkv.reshape(batch, 3, len(temperature), -1, count).unbind(1)  # each (B, h, d, N)
+    q, k = functional.normalize(q, dim=-1), functional.normalize(k, dim=-1)
+    attention = (q @ k.transpose(-1, -2) * temperature).softmax(dim=-1)  # (B, h, d, d)
+    return (attention @ v).reshape(batch, channels // 3, count)  # (B, C, N)

@@ -105,9 +105,8 @@ class Backbone(nn.Module):
         self.stem = model.embeddings
         self.blocks = model.encoder.blocks
         # Before each halving, and at the end.
-        strides = [_stride(block) for block in self.blocks]
-        lasts = [index - 1 for index, stride in enumerate(strides) if stride == 2] + [len(strides) - 1]
-        self.lasts = lasts[-FROM_BACKBONE:]
+        halving = [index for index, block in enumerate(self.blocks) if block.depthwise_conv.stride == 2]
+        self.lasts = [index - 1 for index in (*halving, len(self.blocks))][-FROM_BACKBONE:]
         self.channels = [self.blocks[last].projection.project_conv.out_channels for last in self.lasts]
 
     def forward(self, image: Tensor) -> list[Tensor]:
@@ -203,8 +202,3 @@ def _pointwise(in_channels: int, channels: int) -> nn.Sequential:
 def _separable(in_channels: int, channels: int) -> nn.Sequential:
     depthwise = nn.Conv2d(in_channels, in_channels, 3, padding=1, groups=in_channels, bias=False)
     return nn.Sequential(depthwise, nn.Conv2d(in_channels, channels, 1))
-
-
-def _stride(block: Any) -> int:
-    stride: int = block.depthwise_conv.stride
-    return stride

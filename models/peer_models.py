@@ -83,15 +83,23 @@ def _classifier(
     return TransformersArchitecture(family, "ForImageClassification", sizes, class_key=class_key)
 
 
-def _efficientnet_sizes(width: float, depth: float, last: int, side: int) -> dict[str, Any]:
-    return {"width_coefficient": width, "depth_coefficient": depth, "hidden_dim": last, "image_size": side}
+def _efficientnet_sizes(
+    width: float, depth: float, last: int, side: int, odd: tuple[int, ...] = ()
+) -> Mapping[str, Any]:
+    """`odd`: the blocks that halve a map of odd size at `side`, and are padded for that."""
+    return {
+        "width_coefficient": width,
+        "depth_coefficient": depth,
+        "hidden_dim": last,
+        "image_size": side,
+        "depthwise_padding": list(odd),
+    }
 
 
 def _efficientnet(
     width: float, depth: float, last: int, side: int, odd: tuple[int, ...] = ()
 ) -> TransformersArchitecture:
-    """`odd`: the blocks that halve a map of odd size at `side`, and are padded for that."""
-    sizes = _efficientnet_sizes(width, depth, last, side) | {"depthwise_padding": list(odd)}
+    sizes = _efficientnet_sizes(width, depth, last, side, odd)
     return TransformersArchitecture(
         "EfficientNet", "ForImageClassification", sizes, size_multiple=1, adapt=pool_whole_map
     )

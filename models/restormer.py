@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from evit_deploy.models.channel_norm import ChannelNorm
+from evit_deploy.models.cross_covariance import attended
 from evit_deploy.models.spec import SUPER_RESOLUTION
 
 EPS = 1e-5
@@ -120,19 +121,13 @@ class ChannelAttention(nn.Module):
 
     def __init__(self, channels: int, heads: int) -> None:
         super().__init__()
-        self.heads = heads
         self.temperature = nn.Parameter(torch.ones(heads, 1, 1))
         self.qkv = nn.Sequential(_conv(channels, 3 * channels, 1), _depthwise(3 * channels))
         self.proj = _conv(channels, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C, H, W)."""
-        batch, _, height, width = x.shape
-        qkv = self.qkv(x).reshape(batch, 3, self.heads, -1, height * width)
-        q, k, v = qkv.unbind(1)  # each (B, h, d, N)
-        q, k = functional.normalize(q, dim=-1), functional.normalize(k, dim=-1)
-        attention = (q @ k.transpose(-1, -2) * self.temperature).softmax(dim=-1)  # (B, h, d, d)
-        out: Tensor = self.proj((attention @ v).reshape(x.shape))
+        out: Tensor = self.proj(attended(self.qkv(x).flatten(2), self.temperature).reshape(x.shape))
         return out
 
 

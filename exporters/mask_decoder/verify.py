@@ -14,10 +14,10 @@ from torch import Tensor
 
 from evit_deploy.exporters.mask_decoder.options import OPEN, DecoderOptions
 from evit_deploy.exporters.mask_decoder.prompts import OUTPUTS, Feeds, decoder_feeds
-from evit_deploy.exporters.tolerance import TOLERANCES, Floor, failure
+from evit_deploy.exporters.tolerance import TOLERANCES, failure
 from evit_deploy.exporters.verify import Check, ParityReport
 from evit_deploy.models.mask_decoder import PromptedMaskDecoder
-from evit_deploy.parity import compare_outputs
+from evit_deploy.parity import Comparison, compare_outputs
 from evit_deploy.prompts import ABSENT
 from evit_deploy.runtimes import AUTO, open_runner
 
@@ -31,7 +31,7 @@ class Expected:
 
     feeds: Feeds
     outputs: Outputs
-    floors: dict[str, Floor]
+    floors: dict[str, Comparison]
 
 
 def expected_answers(reference: PromptedMaskDecoder, options: DecoderOptions) -> dict[str, Expected]:
@@ -58,11 +58,11 @@ def _expected(
         float64 = exact(**{name: value.double() for name, value in tensors.items()})
         float32 = reference(**tensors)
     outputs = {name: value.numpy() for name, value in zip(OUTPUTS, float64, strict=True)}
-    far = {
+    floors = {
         name: compare_outputs(outputs[name], value.numpy(), class_axis=None)
         for name, value in zip(OUTPUTS, float32, strict=True)
     }
-    return Expected(feeds, outputs, {name: Floor(f.sqnr_db, f.max_rel_rms) for name, f in far.items()})
+    return Expected(feeds, outputs, floors)
 
 
 def _for_the_reference(feeds: Feeds, options: DecoderOptions) -> dict[str, Tensor]:

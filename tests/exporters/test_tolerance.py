@@ -18,7 +18,7 @@ from evit_deploy.exporters.options import ExportOptions
 from evit_deploy.exporters.rewrites import apply_rewrites
 from evit_deploy.exporters.rewrites.bicubic_upsample import rewrite_bilinear
 from evit_deploy.exporters.samples import check_inputs
-from evit_deploy.exporters.tolerance import TOLERANCES, Floor, failure, required_sqnr_db
+from evit_deploy.exporters.tolerance import TOLERANCES, failure, required_sqnr_db
 from evit_deploy.exporters.verify import Reference
 from evit_deploy.models import create_model
 from evit_deploy.models.attention import LiteMLA
@@ -35,7 +35,8 @@ SEG = "seg-b0-cityscapes"
 def reason(
     comparison: Comparison, floor_db: float = FLOOR_DB, worst: float = 5e-6, *, classes: bool = False
 ) -> str | None:
-    return failure(comparison, FP32, Floor(floor_db, worst), classes=classes)
+    floor = replace(GOOD, sqnr_db=floor_db, max_rel_rms=worst)
+    return failure(comparison, FP32, floor, classes=classes)
 
 
 @pytest.fixture(scope="module")

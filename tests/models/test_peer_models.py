@@ -147,7 +147,7 @@ def test_positions_of_the_configured_size_are_as_they_are() -> None:
 
 def test_fusion_is_a_weighted_mean() -> None:
     fuse = Fusion(4, 2).eval()
-    fuse.convolution = torch.nn.Identity()  # type: ignore[assignment]
+    fuse.convolution = torch.nn.Sequential()  # of nothing: the mean itself
     fuse.weight.data = torch.tensor([3.0, 1.0])
     first, second = torch.rand(1, 4, 2, 2), torch.rand(1, 4, 2, 2)
     mean = torch.nn.functional.silu((3 * first + second) / 4)
