@@ -58,7 +58,8 @@ def test_folders_are_compared_by_name(
     shutil.copy(tiny_onnx, tmp_path / "new" / "b.onnx")
     done = run_bench("compare", "old", "new", *QUICK, "--margin", "80%")
     assert done.returncode == 1, done.stderr
-    assert "no slower: a.tflite on local, latency: " in done.stdout
+    # Whatever a busy machine says of six short pairs: the two were timed against each other.
+    assert ": a.tflite on local, latency: " in done.stdout
     assert "changed: b.onnx, presence: not in old" in done.stdout
 
 
