@@ -7,6 +7,7 @@ cost.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from evit_deploy.benchmarks.instructions import count_instructions
-from evit_deploy.benchmarks.own_commands import run_own
+from evit_deploy.benchmarks.own_commands import try_own
 from evit_deploy.devices import resolve
 from evit_deploy.errors import Exit
 from evit_deploy.models.complexity import count_macs
@@ -64,7 +65,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What was measured of it; `instructions` by core, of one inference."""
+    """What was measured of it; `instructions` by core, of one inference, none where that takes too long."""
 
     wanted: Wanted
     sha256: str
@@ -78,13 +79,27 @@ class Entry:
         return asdict(self)
 
 
-def entry_from_dict(values: Mapping[str, Any]) -> Entry:
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why `evit-export` does not make it, in its own words."""
+
+    wanted: Wanted
+    refused: str
+    day: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+
+def entry_from_dict(values: Mapping[str, Any]) -> Entry | Refusal:
     """From what `as_dict` gave.
 
     Raises:
-        KeyError, TypeError: it is not an entry.
+        KeyError, TypeError: it is neither an entry nor a refusal.
     """
-    return Entry(**{**values, "wanted": Wanted(**values["wanted"])})
+    kind = Refusal if "refused" in values else Entry
+    return kind(**{**values, "wanted": Wanted(**values["wanted"])})
 
 
 def wanted_of(spec: ModelSpec) -> Iterator[Wanted]:
@@ -100,27 +115,32 @@ def macs_of(spec: ModelSpec) -> int:
     return count_macs(spec, SIZES.get(spec.dataset, spec.resolution))
 
 
-def measure(wanted: Wanted, folder: Path) -> Entry | None:
-    """Export, and count on each core; `None` where the export is refused, which it says on stderr.
+def measure(wanted: Wanted, folder: Path, *, counted: bool) -> Entry | Refusal:
+    """Export, and count on each core if `counted`.
 
     Raises:
         UserError, SetupError: as `evit-bench`.
-        SystemExit: the export failed for another reason, with its code.
+        SystemExit: the export failed for another reason than that it is not to be had, with its code.
     """
-    manifest = _exported(wanted, folder)
-    if manifest is None:
-        return None
+    day = date.today().isoformat()
+    words = wanted.command.split()[1:]
+    done = try_own("export", *words, "-w", "random", "-j", "1", "--json", "-q", "-o", str(folder))
+    if done.returncode:
+        sys.stderr.write(done.stderr)
+        if done.returncode in REFUSED:
+            return Refusal(wanted, done.stderr.splitlines()[-1].removeprefix("error: "), day)
+        sys.exit(done.returncode)
+    manifest = json.loads(done.stdout)[0]  # of a model of several graphs the encoder
     path = Path(manifest["path"])
-    counts = {
-        core: count_instructions(path, resolve(f"qemu:{core}")) for core in COUNTED_ON[wanted.precision]
-    }
+    cores = COUNTED_ON[wanted.precision] if counted else ()
+    counts = {core: count_instructions(path, resolve(f"qemu:{core}")) for core in cores}
     return Entry(
         wanted,
         sha256=manifest["graph"]["sha256"],
         size_bytes=manifest["graph"]["size_bytes"],
         worst_db=worst_db(manifest["parity"]["samples"]),
-        instructions={core: sum(counted.classes.values()) for core, counted in counts.items()},
-        day=date.today().isoformat(),
+        instructions={core: sum(count.classes.values()) for core, count in counts.items()},
+        day=day,
     )
 
 
@@ -128,15 +148,3 @@ def worst_db(samples: Mapping[str, Mapping[str, Any]]) -> float:
     """The lowest SQNR over the inputs that are judged."""
     judged = [s["sqnr_db"] for s in samples.values() if s.get("judged", True)]
     return min(float("inf") if decibels is None else float(decibels) for decibels in judged)
-
-
-def _exported(wanted: Wanted, folder: Path) -> dict[str, Any] | None:
-    words = wanted.command.split()[1:]
-    try:
-        text = run_own("export", *words, "-w", "random", "-j", "1", "--json", "-q", "-o", str(folder))
-    except SystemExit as ended:
-        if ended.code in REFUSED:
-            return None
-        raise
-    first: dict[str, Any] = json.loads(text)[0]  # of a model of several graphs the encoder
-    return first

@@ -5,21 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from evit_deploy.benchmarks.scaling.text import table
-from evit_deploy.benchmarks.zoo.entries import CORES, COUNTED_ON, Entry, Wanted, wanted_of
+from evit_deploy.benchmarks.zoo.entries import CORES, COUNTED_ON, Entry, Refusal, Wanted, wanted_of
 from evit_deploy.models.families import family_of, source_of
 from evit_deploy.models.zoo import CLASSIFICATION, SEGMENTATION, ModelSpec
 
 NOT_MEASURED = "not measured"
+NOT_COUNTED = "not counted"  # exported and verified; too large for an emulated core
+REFUSED = "refused"
 _MEASURES = {CLASSIFICATION: "top-1", SEGMENTATION: "mIoU"}
 _PUBLISHED = ["model", "task", "data", "size", "parameters, M", "GMACs", "accuracy", "source", "command"]
 _MEASURED = ["model", "size", "format", "precision", "MB", "worst dB"]
 _MEASURED += [*(f"{core.removeprefix('cortex-').upper()}, M" for core in CORES), "measured on", "command"]
 
-Known = Mapping[Wanted, Entry]
+Known = Mapping[Wanted, Entry | Refusal]
 
 
 def markdown(models: Sequence[ModelSpec], known: Known) -> str:
-    """Two tables a family: published figures, and artifacts."""
+    """Two tables a family, published figures and artifacts, and why what is refused is refused."""
     families = dict.fromkeys(map(family_of, models))
     parts = []
     for family in families:
@@ -27,6 +29,8 @@ def markdown(models: Sequence[ModelSpec], known: Known) -> str:
         rows = [row for spec in members for row in _artifacts(spec, known)]
         parts += [f"## {family}", table(_PUBLISHED, [_published(spec) for spec in members])]
         parts += [f"### {family}: artifacts", table(_MEASURED, rows)]
+        refused = [line for spec in members for line in _refusals(spec, known)]
+        parts += ["Refused:", "\n".join(refused)] if refused else []
     return "\n\n".join(parts) + "\n"
 
 
@@ -54,13 +58,28 @@ def _artifacts(spec: ModelSpec, known: Known) -> list[list[str]]:
     return [_artifact(one, known.get(one)) for one in wanted]
 
 
-def _artifact(wanted: Wanted, entry: Entry | None) -> list[str]:
+def _artifact(wanted: Wanted, entry: Entry | Refusal | None) -> list[str]:
     names = [wanted.model, wanted.size, wanted.format, wanted.precision]
     if entry is None:
         return [*names, *[NOT_MEASURED] * (3 + len(CORES)), f"`{wanted.command}`"]
+    if isinstance(entry, Refusal):
+        return [*names, *[REFUSED] * 2, *["-"] * len(CORES), entry.day, f"`{wanted.command}`"]
     figures = [f"{entry.size_bytes / 1e6:.1f}", f"{entry.worst_db:.1f}"]
     counts = [_count(core, entry) for core in CORES]
     return [*names, *figures, *counts, entry.day, f"`{wanted.command}`"]
+
+
+def _refusals(spec: ModelSpec, known: Known) -> list[str]:
+    """A line for each reason that the exporter gave."""
+    formats: dict[tuple[str, str], list[str]] = {}
+    for wanted in wanted_of(spec):
+        entry = known.get(wanted)
+        if isinstance(entry, Refusal):
+            formats.setdefault((wanted.precision, entry.refused), []).append(wanted.format)
+    return [
+        f"- {spec.short_name}, {precision}, {' and '.join(names)}: {reason}"
+        for (precision, reason), names in formats.items()
+    ]
 
 
 def _count(core: str, entry: Entry) -> str:
@@ -68,4 +87,4 @@ def _count(core: str, entry: Entry) -> str:
     if core not in COUNTED_ON[entry.wanted.precision]:
         return "-"
     count = entry.instructions.get(core)
-    return NOT_MEASURED if count is None else f"{count / 1e6:.1f}"
+    return NOT_COUNTED if count is None else f"{count / 1e6:.1f}"

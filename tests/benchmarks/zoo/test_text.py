@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -11,12 +12,13 @@ from evit_deploy.benchmarks.zoo.entries import (
     COUNTED_ON,
     PRECISIONS,
     Entry,
+    Refusal,
     Wanted,
     entry_from_dict,
     wanted_of,
     worst_db,
 )
-from evit_deploy.benchmarks.zoo.text import NOT_MEASURED, markdown
+from evit_deploy.benchmarks.zoo.text import NOT_COUNTED, NOT_MEASURED, Known, markdown
 from evit_deploy.models.zoo import MODELS, find_model
 
 WANTED = Wanted("b0", "onnx", "fp32", 224, 224)
@@ -31,11 +33,14 @@ def cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
-@pytest.fixture
-def rows() -> list[list[str]]:
-    known = {one: entry(one) for one in (WANTED, Wanted("b0", "onnx", "fp16-weights", 224, 224))}
+def rows_of(known: Known) -> list[list[str]]:
     lines = markdown(MODELS, known).splitlines()
     return [cells(line) for line in lines if line.startswith(("| b0 ", "| b1 "))]
+
+
+@pytest.fixture
+def rows() -> list[list[str]]:
+    return rows_of({one: entry(one) for one in (WANTED, Wanted("b0", "onnx", "fp16-weights", 224, 224))})
 
 
 def test_every_model_has_its_published_figures(rows: list[list[str]]) -> None:
@@ -64,8 +69,24 @@ def test_what_was_not_measured_says_so(rows: list[list[str]]) -> None:
     assert b1[4:9] == [NOT_MEASURED] * 5
 
 
-def test_entries_survive_json() -> None:
-    assert entry_from_dict(json.loads(json.dumps(entry(WANTED).as_dict()))) == entry(WANTED)
+def test_too_large_to_count_says_so() -> None:
+    (row,) = [
+        r for r in rows_of({WANTED: replace(entry(WANTED), instructions={})}) if r[2:4] == ["onnx", "fp32"]
+    ]
+    assert row[4:8] == ["13.6", "127.2", NOT_COUNTED, NOT_COUNTED]
+
+
+def test_refusals_have_a_row_each_and_a_line_for_both() -> None:
+    both = [Wanted("b0", format, "int8", 224, 224) for format in ("onnx", "tflite")]
+    known = {one: Refusal(one, "not this one", "2026-11-26") for one in both}
+    refused = [row for row in rows_of(known) if row[3] == "int8"]
+    assert [row[4:9] for row in refused] == [["refused", "refused", "-", "-", "2026-11-26"]] * 2
+    assert markdown(MODELS, known).count("\n- b0, int8, onnx and tflite: not this one\n") == 1
+
+
+@pytest.mark.parametrize("one", [entry(WANTED), Refusal(WANTED, "not this one", "2026-11-26")])
+def test_entries_survive_json(one: Entry | Refusal) -> None:
+    assert entry_from_dict(json.loads(json.dumps(one.as_dict()))) == one
 
 
 def test_what_is_wanted() -> None:
