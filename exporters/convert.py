@@ -44,7 +44,8 @@ def converted(
     manifest = _convert(job, rewritten, example, reference, graph)
     if (first := SCHEMES[job.options.precision].first) is not None:
         step("verify in float32")
-        _require_first(job, first, graph, module, reference, manifest)
+        opaque = (*replaced_whole(manifest.formulations), *rewritten.reordered)
+        _require_first(job, first, graph, module, reference, manifest, opaque)
     return rewritten, manifest
 
 
@@ -64,11 +65,20 @@ def _convert(
 
 
 def _require_first(
-    job: ExportJob, first: str, graph: Path, module: nn.Module, reference: Reference, manifest: Manifest
+    job: ExportJob,
+    first: str,
+    graph: Path,
+    module: nn.Module,
+    reference: Reference,
+    manifest: Manifest,
+    opaque: tuple[str, ...],
 ) -> None:
-    """Refuse a graph that is wrong while it still computes in float32, and can be told by 100 dB."""
+    """Refuse a graph that is wrong while it still computes in float32, and can be told by 100 dB.
+
+    `opaque`: paths of modules whose children are not in the graph as they are in the reference.
+    """
     report = verify_graph(graph, reference, precision=first, class_axis=class_axis(manifest.outputs[0]))
-    wrong = diagnose(graph, module, reference, report, replaced_whole(manifest.formulations))
+    wrong = diagnose(graph, module, reference, report, opaque)
     if wrong is not None:
         manifest = replace(manifest, graph=facts_of(job, graph), parity=report.as_dict())
         write_companions(job, graph, manifest, reference)

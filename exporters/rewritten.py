@@ -16,6 +16,7 @@ from evit_deploy.exporters.precision.attention_ranges import (
     context_scaling_for,
     scaling_for,
 )
+from evit_deploy.exporters.precision.channel_order import channel_orders, ordering_for
 from evit_deploy.exporters.precision.quantization import range_inputs
 from evit_deploy.exporters.precision.schemes import SCHEMES
 from evit_deploy.exporters.rewrites import FLOAT16_PIPELINE, PIPELINES, apply_rewrites
@@ -28,13 +29,14 @@ class Rewritten:
     """A copy of the reference as it is converted.
 
     `fired` are the rewrites that found something to do, `formulations` what was chosen where, `ranges` what
-    the attention was scaled by.
+    the attention was scaled by, `reordered` the modules whose channels are in another order inside.
     """
 
     module: nn.Module
     fired: tuple[str, ...]
     formulations: Formulations
     ranges: AttentionRanges
+    reordered: tuple[str, ...] = ()
 
 
 def rewritten_model(job: ExportJob, reference: nn.Module, example: Tensor) -> Rewritten:
@@ -49,9 +51,11 @@ def rewritten_model(job: ExportJob, reference: nn.Module, example: Tensor) -> Re
         return Rewritten(*apply_rewrites(reference, example, given), {}, {})
     without = NOT_IN_FLOAT16 if scheme.float16 else ()
     chooser = Chooser(format, load_table(format, job.options.target, job.tables), without)
-    pipeline, ranges = PIPELINES[format], {}
+    pipeline, ranges, orders = PIPELINES[format], {}, {}
     if scheme.float16:
         ranges = attention_ranges(reference, range_inputs(job.calibration, job.options))
-        pipeline = (scaling_for(ranges), *FLOAT16_PIPELINE, context_scaling_for(ranges))
+        orders = channel_orders(reference, range_inputs(job.calibration, job.options))
+        first = (scaling_for(ranges), ordering_for(orders))
+        pipeline = (*first, *FLOAT16_PIPELINE, context_scaling_for(ranges))
     rewritten, fired = apply_rewrites(reference, example, with_choices(pipeline, chooser))
-    return Rewritten(rewritten, fired, chooser.as_dict(), ranges)
+    return Rewritten(rewritten, fired, chooser.as_dict(), ranges, tuple(orders))

@@ -16,15 +16,13 @@ stored is six times as large: there is room up to 10,900. An addition with its c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import pairwise
 
 from torch import Tensor, nn
 from torch.nn import functional
 
+from evit_deploy.exporters.rewrites.private_channels import chains, weights_of
 from evit_deploy.exporters.rewrites.surgery import InputShapes
-from evit_deploy.models.blocks import ConvLayer, DSConv, LinearLayer, MBConv, OpSequence
-from evit_deploy.models.heads import GlobalAveragePool
 
 NAME = "hardswish-without-its-sixth"
 
@@ -39,28 +37,12 @@ class SixfoldHardswish(nn.Module):
 
 def rewrite(model: nn.Module, _input_shapes: InputShapes) -> int:
     """Do so wherever weights follow; returns the number of activations."""
+    pairs = (pair for module in model.modules() for chain in chains(module) for pair in pairwise(chain))
     changed = 0
-    for module in model.modules():
-        for layer, following in _pairs(module):
-            if isinstance(layer.act, nn.Hardswish):
-                layer.act = SixfoldHardswish()
-                weights = following.conv if isinstance(following, ConvLayer) else following.linear
-                weights.weight = nn.Parameter(weights.weight.detach() / 6, requires_grad=False)
-                changed += 1
+    for layer, following in pairs:
+        if isinstance(layer.act, nn.Hardswish):
+            layer.act = SixfoldHardswish()
+            weights = weights_of(following)
+            weights.weight = nn.Parameter(weights.weight.detach() / 6, requires_grad=False)
+            changed += 1
     return changed
-
-
-Layer = ConvLayer | LinearLayer
-
-
-def _pairs(module: nn.Module) -> Iterator[tuple[Layer, Layer]]:
-    """Layers of `module`, each with the only one that gets its output, be it averaged in between."""
-    if isinstance(module, MBConv):
-        yield module.inverted_conv, module.depth_conv
-    if isinstance(module, MBConv | DSConv):
-        yield module.depth_conv, module.point_conv
-    if isinstance(module, OpSequence):
-        steps = [step for step in module.op_list if not isinstance(step, GlobalAveragePool)]
-        for layer, following in pairwise(steps):
-            if isinstance(layer, Layer) and isinstance(following, Layer):
-                yield layer, following
