@@ -17,13 +17,14 @@ So products are as low as the smallest denominator lets them. Trained B0 at 64, 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
+from evit_deploy.exporters.precision.watch import watch_inputs
 from evit_deploy.exporters.rewrites import Rewrite
 from evit_deploy.exporters.rewrites.linear_attention import FLOOR
 from evit_deploy.exporters.rewrites.scaled_attention import (
@@ -77,24 +78,13 @@ AttentionRanges = Mapping[str, tuple[Largest, ...]]  # path of a `LiteMLA` -> it
 def attention_ranges(model: nn.Module, inputs: Iterable[Tensor]) -> dict[str, tuple[Largest, ...]]:
     """The largest magnitudes in every `LiteMLA` of `model`, over `inputs` (each of batch 1)."""
     found: dict[str, tuple[Largest, ...]] = {}
+    attentions = {path: module for path, module in model.named_modules() if isinstance(module, LiteMLA)}
 
-    def record(path: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
-        def hook(module: nn.Module, arguments: tuple[Tensor, ...]) -> None:
-            assert isinstance(module, LiteMLA)
-            now = _measured(module, arguments[0])
-            found[path] = tuple(map(_larger, found.get(path, now), now))
+    def measure(path: str, x: Tensor) -> None:
+        now = _measured(attentions[path], x)
+        found[path] = tuple(map(_larger, found.get(path, now), now))
 
-        return hook
-
-    attentions = [(path, m) for path, m in model.named_modules() if isinstance(m, LiteMLA)]
-    handles = [module.register_forward_pre_hook(record(path)) for path, module in attentions]
-    try:
-        with torch.no_grad():
-            for each in inputs:
-                model(each)
-    finally:
-        for handle in handles:
-            handle.remove()
+    watch_inputs(model, {module: partial(measure, path) for path, module in attentions.items()}, inputs)
     return found
 
 

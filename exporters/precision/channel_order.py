@@ -14,12 +14,13 @@ channels, 0.2 to 0.45 with 256 to 512).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
+from evit_deploy.exporters.precision.watch import watch_inputs
 from evit_deploy.exporters.rewrites import Rewrite
 from evit_deploy.exporters.rewrites.float16_order import NAME, Orders, ordered_chains, rewrite
 from evit_deploy.exporters.rewrites.private_channels import Layer, weights_of
@@ -75,18 +76,7 @@ def channel_orders(model: nn.Module, inputs: Iterable[Tensor]) -> dict[str, list
     moments = {
         chain[-1]: Moments(weights_of(chain[-1]).weight.shape[1]) for c in found.values() for chain in c
     }
-
-    def record(layer: Layer) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
-        return lambda _module, arguments: moments[layer].add(arguments[0])
-
-    handles = [weights_of(layer).register_forward_pre_hook(record(layer)) for layer in moments]
-    try:
-        with torch.no_grad():
-            for each in inputs:
-                model(each)
-    finally:
-        for handle in handles:
-            handle.remove()
+    watch_inputs(model, {weights_of(layer): of_layer.add for layer, of_layer in moments.items()}, inputs)
     return {path: [moments[c[-1]].order(c[-1]) for c in chains] for path, chains in found.items() if chains}
 
 
