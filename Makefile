@@ -59,5 +59,5 @@ $(VENV)/.installed: setup.cfg pyproject.toml constraints.txt
 	  { $(BIN)/pip install --quiet -c constraints.txt uv && \
 	    $(BIN)/uv pip install --python $(BIN)/python --torch-backend cpu -c constraints.txt 'torch==$(TORCH)'; }; \
 	fi
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[export,report,adb,native,gate,dev]'
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[export,datasets,report,adb,native,gate,dev]'
 	touch $@

@@ -78,7 +78,7 @@ def cli() -> None:
 @click.option(
     "--calibration",
     type=click.Path(path_type=Path),
-    metavar="FOLDER|FILE.npz",
+    metavar="FOLDER|FILE.npz|DATASET",
     help="Images that int8 and fp16 take ranges from; scikit-learn's two, with a warning, where not given.",
 )
 @method_options
@@ -366,7 +366,7 @@ def verify(
 @click.option(
     "--calibration",
     type=click.Path(path_type=Path),
-    metavar="FOLDER|FILE.npz",
+    metavar="FOLDER|FILE.npz|DATASET",
     help="Images that int8 takes ranges from; scikit-learn's two, with a warning, where not given.",
 )
 @click.option("-r", "--resolution", callback=parse_resolution, metavar="SIZE|HxW")

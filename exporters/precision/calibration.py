@@ -2,6 +2,8 @@
 
     FOLDER       every file in it and in folders below but hidden ones; each has to be an image
     FILE.npz     arrays of uint8 RGB pixels, (H, W, 3) or (N, H, W, 3)
+    DATASET      a split of a Hugging Face dataset on disk: the folder that `save_to_disk` wrote, one with
+                 .parquet files in it, or such a file; see `calibration_tables.py`
     nothing      the photographs that ship with scikit-learn: better than noise, worse than yours
 
 An image is squeezed to the input's size, as the photographs of the verification are. Greyscale, CMYK, palette
@@ -18,13 +20,19 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evit_deploy.artifact import sha256_of
 from evit_deploy.errors import Exit, SetupError, UserError
+from evit_deploy.exporters.precision.calibration_tables import (
+    TABLES,
+    check_splits,
+    encoded_images,
+    without_descriptions,
+)
 from evit_deploy.photographs import resize_pixels, shipped_photographs
 
 SHIPPED = "photographs that ship with scikit-learn"
@@ -45,7 +53,7 @@ class Calibration:
     source: str
     sha256: str
     images: int
-    files: tuple[Path, ...]  # images, or one .npz
+    files: tuple[Path, ...]  # images, one .npz, or tables
 
     def pixels(self, height: int, width: int) -> Iterator[NDArray[np.uint8]]:
         """Every image in turn, (height, width, 3)."""
@@ -91,7 +99,7 @@ def shipped_calibration() -> Calibration:
 
 
 def read_calibration(path: Path) -> Calibration:
-    """Look at every image of a folder or an .npz file.
+    """Look at every image of a folder, an .npz file or a dataset.
 
     Raises:
         UserError: there is none, or some cannot be used; names them.
@@ -112,8 +120,8 @@ def read_calibration(path: Path) -> Calibration:
         )
     if not sum(counts.values()):
         raise UserError(
-            f"--calibration {path}: got no image, expected a folder of JPEG or PNG files or an .npz of uint8 "
-            "pixels; name another",
+            f"--calibration {path}: got no image, expected a folder of JPEG or PNG files, an .npz of uint8 "
+            "pixels or a dataset on disk; name another",
             Exit.IMAGE,
         )
     digest = sha256_of(path) if path.is_file() else _sha256_of_all(files, path)
@@ -121,16 +129,18 @@ def read_calibration(path: Path) -> Calibration:
 
 
 def _files_of(path: Path) -> tuple[Path, ...]:
-    """An .npz file, or a folder's files without the hidden ones, by name."""
+    """One file, or a folder's without the hidden ones and what describes a dataset, by name."""
     if path.is_dir():
+        check_splits(path)
         # A link that leads nowhere is named as any other file that cannot be read.
         found = {f.relative_to(path): f for f in path.rglob("*") if f.is_file() or f.is_symlink()}
-        return tuple(found[name] for name in sorted(found, key=Path.as_posix) if not _is_hidden(name))
-    if path.suffix == ".npz" and path.is_file():
+        names = (name for name in sorted(found, key=Path.as_posix) if not _is_hidden(name))
+        return without_descriptions([found[name] for name in names])
+    if path.suffix in (".npz", *TABLES) and path.is_file():
         return (path,)
     raise UserError(
         f"--calibration {path}: got {'a file' if path.exists() else 'nothing'} there, expected a folder of "
-        "images or an .npz file; name another",
+        "images, an .npz file or a dataset on disk; name another",
         Exit.IMAGE,
     )
 
@@ -147,26 +157,38 @@ def _images_of(file: Path) -> Iterator[NDArray[np.uint8]]:
     """
     if file.suffix == ".npz":
         yield from _arrays_of(file)
+    elif file.suffix in TABLES:
+        yield from _rows_of(file)
     else:
-        yield _decoded(file)
+        yield _decoded(file, file)
 
 
-def _decoded(file: Path) -> NDArray[np.uint8]:
+def _rows_of(table: Path) -> Iterator[NDArray[np.uint8]]:
+    try:
+        for number, encoded in encoded_images(table):
+            with encoded:
+                yield _decoded(encoded, table, f"row {number}: ")
+    except (OSError, ValueError) as error:
+        raise _unusable(table, f"not read as a table of images ({_first_line(error)})") from error
+
+
+def _decoded(source: Path | BinaryIO, file: Path, where: str = "") -> NDArray[np.uint8]:
+    """`file` and `where` are for messages."""
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with warnings.catch_warnings(), Image.open(file) as image:
+        with warnings.catch_warnings(), Image.open(source) as image:
             # Of a size that is unusual; what is beyond twice that is an error.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             if image.mode.startswith(_DEEP_MODES):
-                raise _unusable(file, f"{image.mode}: more than 8 bits a channel; save it with 8")
+                raise _unusable(file, f"{where}{image.mode}: more than 8 bits a channel; save it with 8")
             # A palette may have transparency in it, which goes by way of RGBA.
             flat = image.convert("RGBA") if image.mode == "P" else image
             return np.asarray(flat.convert("RGB"), dtype=np.uint8)
     except UnidentifiedImageError as error:
-        raise _unusable(file, "not read as an image (of no known format)") from error
+        raise _unusable(file, f"{where}not read as an image (of no known format)") from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise _unusable(file, f"not read as an image ({str(error).splitlines()[0][:_QUOTED]})") from error
+        raise _unusable(file, f"{where}not read as an image ({_first_line(error)})") from error
 
 
 def _arrays_of(file: Path) -> Iterator[NDArray[np.uint8]]:
@@ -187,6 +209,10 @@ def _pixels_of(file: Path, name: str, array: NDArray[Any]) -> NDArray[np.uint8]:
             file, f"'{name}' is {array.dtype} {array.shape}, expected uint8 (H, W, 3) or (N, H, W, 3)"
         )
     return batch
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:_QUOTED]
 
 
 def _unusable(file: Path, reason: str) -> UserError:

@@ -1,0 +1,122 @@
+"""Images in the tables of a Hugging Face dataset on disk: `save_to_disk`'s Arrow files, or Parquet.
+
+An image is a struct of `bytes`, an encoded file, and `path`, read where there are no bytes. Which columns
+have images is in the schema's metadata, as `datasets` writes it; where there is none, a column of such
+structs is one. Of several the one that is called image or img is meant: the others are masks.
+
+Format: https://huggingface.co/docs/datasets/about_arrow, the metadata of `Dataset.save_to_disk`.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from evit_deploy.errors import Exit, SetupError, UserError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+TABLES = (".arrow", ".parquet")
+_SPLITS = "dataset_dict.json"  # of a folder of splits, as `DatasetDict.save_to_disk` writes it
+_DESCRIPTIONS = ("dataset_info.json", "dataset_infos.json", "state.json", "README.md")
+_MEANT = ("image", "img")
+_ROWS = 64  # of a Parquet file at a time
+
+
+class NoImagesError(ValueError):
+    """A table has no column of images, or several; says which columns there are."""
+
+
+def check_splits(folder: Path) -> None:
+    """Refuse a folder of splits.
+
+    Raises:
+        UserError: names them.
+    """
+    if (folder / _SPLITS).is_file():
+        names = sorted(path.parent.name for path in folder.glob("*/state.json"))
+        raise UserError(
+            f"--calibration {folder}: got a dataset with the splits {', '.join(names) or '(none)'}, expected "
+            f"one; name it: --calibration {folder / (names[0] if names else 'SPLIT')}",
+            Exit.IMAGE,
+        )
+
+
+def without_descriptions(files: Sequence[Path]) -> tuple[Path, ...]:
+    """Files of a folder, less what describes its tables if there are any."""
+    has_tables = any(file.suffix in TABLES for file in files)
+    return tuple(file for file in files if not (has_tables and file.name in _DESCRIPTIONS))
+
+
+def encoded_images(table: Path) -> Iterator[tuple[int, BinaryIO]]:
+    """Of every row its number and its image as an encoded file.
+
+    Raises:
+        SetupError: pyarrow is not installed.
+        NoImagesError: which column is meant is not clear.
+        OSError: a file that a row names cannot be read.
+        ValueError: it is no such table, or damaged; a row has no image.
+    """
+    number = 0
+    with _columns(table) as columns:
+        for column in columns:
+            for value in column.to_pylist():
+                yield number, _opened(table, number, value)
+                number += 1
+
+
+@contextmanager
+def _columns(table: Path) -> Iterator[Iterator[pa.StructArray]]:
+    """The column of images, some rows at a time."""
+    try:
+        import pyarrow as pa
+        from pyarrow import parquet
+    except ModuleNotFoundError as error:
+        raise SetupError(
+            f"{table.name} needs pyarrow: pip install 'evit-deploy[datasets]'", Exit.MISSING_EXTRA
+        ) from error
+    if table.suffix == ".parquet":
+        with parquet.ParquetFile(table) as file:
+            name = _column_of(file.schema_arrow)
+            yield (batch.column(name) for batch in file.iter_batches(_ROWS, columns=[name]))
+    else:
+        with pa.memory_map(str(table)) as source, pa.ipc.open_stream(source) as stream:
+            name = _column_of(stream.schema)
+            yield (batch.column(name) for batch in stream)
+
+
+def _column_of(schema: pa.Schema) -> str:
+    metadata = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
+    features = metadata.get("info", {}).get("features", {})
+    known = [name for name, feature in features.items() if _is_image(feature)]
+    columns: list[str] = known or [field.name for field in schema if _looks_like_images(field.type)]
+    meant = columns if len(columns) == 1 else [name for name in columns if name in _MEANT]
+    if len(meant) != 1:
+        raise NoImagesError(
+            f"columns {', '.join(schema.names)}, of which {', '.join(columns) or 'none'} "
+            f"{'have' if len(columns) > 1 else 'has'} images; expected one, or one called image"
+        )
+    return meant[0]
+
+
+def _is_image(feature: object) -> bool:
+    return isinstance(feature, dict) and feature.get("_type") == "Image"
+
+
+def _looks_like_images(type: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    return pa.types.is_struct(type) and {field.name for field in type} == {"bytes", "path"}
+
+
+def _opened(table: Path, number: int, value: Mapping[str, Any] | None) -> BinaryIO:
+    if value is None or (value["bytes"] is None and not value["path"]):
+        raise ValueError(f"row {number} has no image")
+    if value["bytes"] is not None:
+        return io.BytesIO(value["bytes"])
+    return (table.parent / str(value["path"])).open("rb")
