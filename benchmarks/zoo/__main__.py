@@ -3,7 +3,7 @@
     python -m evit_deploy.benchmarks.zoo [--models PATTERN] [--up-to GMACS] [--docs docs/zoo.md]
 
 Each artifact's figures are kept in benchmarks/zoo/measured.json as soon as they are there, and are not
-taken again (--again: they are), so that the page can be made in parts: --models, --precision and --up-to
+taken again (--again: they are, and what was refused is tried again), so that the page can be made in parts: --models, --precision and --up-to
 choose what is measured now. Without --up-to nothing is measured and the page is written from what is known.
 Rows of what nobody has measured say so, and rows of what the exporter refuses. Instructions are of one
 inference under emulation, one thread; models of more than --count-up-to are exported and verified only.
@@ -26,6 +26,7 @@ from evit_deploy.benchmarks.zoo.entries import (
     Refusal,
     Wanted,
     entry_from_dict,
+    is_complete,
     macs_of,
     measure,
     wanted_of,
@@ -64,9 +65,10 @@ def main(
     known = {entry.wanted: entry for entry in _read(MEASURED)}
     models = [spec for spec in MODELS if fnmatch.fnmatch(spec.short_name, pattern)]
     for wanted, macs in _chosen(models, up_to, precisions or tuple(PRECISIONS)):
-        if again or wanted not in known:
+        counted, entry = macs <= count_up_to * 1e9, known.get(wanted)
+        if again or entry is None or not is_complete(entry, counted=counted):
             click.echo(f"measuring {wanted.command}", err=True)
-            known[wanted] = measure(wanted, output, counted=macs <= count_up_to * 1e9)
+            known[wanted] = measure(wanted, output, counted=counted)
             write_atomically(MEASURED, to_json([one.as_dict() for one in known.values()]))
     text = markdown(MODELS, known)
     click.echo(text)

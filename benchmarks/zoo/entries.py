@@ -115,6 +115,12 @@ def macs_of(spec: ModelSpec) -> int:
     return count_macs(spec, SIZES.get(spec.dataset, spec.resolution))
 
 
+def is_complete(entry: Entry | Refusal, *, counted: bool) -> bool:
+    """Whether there is nothing left to be measured, instructions if they are to be counted."""
+    cores = COUNTED_ON[entry.wanted.precision] if counted else ()
+    return isinstance(entry, Refusal) or set(cores) <= set(entry.instructions)
+
+
 def measure(wanted: Wanted, folder: Path, *, counted: bool) -> Entry | Refusal:
     """Export, and count on each core if `counted`.
 
@@ -127,8 +133,10 @@ def measure(wanted: Wanted, folder: Path, *, counted: bool) -> Entry | Refusal:
     done = try_own("export", *words, "-w", "random", "-j", "1", "--json", "-q", "-o", str(folder))
     if done.returncode:
         sys.stderr.write(done.stderr)
-        if done.returncode in REFUSED:
-            return Refusal(wanted, done.stderr.splitlines()[-1].removeprefix("error: "), day)
+        *_, last = done.stderr.splitlines() or [""]
+        # A traceback ends with the same code as a difference.
+        if done.returncode in REFUSED and last.startswith("error: "):
+            return Refusal(wanted, last.removeprefix("error: "), day)
         sys.exit(done.returncode)
     manifest = json.loads(done.stdout)[0]  # of a model of several graphs the encoder
     path = Path(manifest["path"])

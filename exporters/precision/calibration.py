@@ -36,6 +36,7 @@ from evit_deploy.exporters.precision.calibration_tables import (
 from evit_deploy.photographs import resize_pixels, shipped_photographs
 
 SHIPPED = "photographs that ship with scikit-learn"
+_PACKED = (".npz", *TABLES)  # of any number of images
 _LISTED = 10
 _QUOTED = 100  # characters of what the decoder says
 # 16 bits a channel and the like: `convert("RGB")` would cut them off at 255 and give a white image.
@@ -69,7 +70,9 @@ class Calibration:
         """As many images, or all where there are fewer: the first, the last, and others spread evenly."""
         last = self.images - 1
         chosen = {round(i * last / max(count - 1, 1)) for i in range(count)}
-        if len(self.files) == self.images:  # an image each: the others are not decoded
+        if not any(
+            file.suffix in _PACKED for file in self.files
+        ):  # an image each: the others are not decoded
             files = [self.files[i] for i in sorted(chosen)]
             return list(replace(self, files=tuple(files)).pixels(height, width))
         return [resize_pixels(image, height, width) for i, image in enumerate(self._images()) if i in chosen]
@@ -103,6 +106,7 @@ def read_calibration(path: Path) -> Calibration:
 
     Raises:
         UserError: there is none, or some cannot be used; names them.
+        SetupError: it is a dataset, and pyarrow is not installed.
     """
     files = _files_of(path)
     counts, refused = {}, []
@@ -136,7 +140,7 @@ def _files_of(path: Path) -> tuple[Path, ...]:
         found = {f.relative_to(path): f for f in path.rglob("*") if f.is_file() or f.is_symlink()}
         names = (name for name in sorted(found, key=Path.as_posix) if not _is_hidden(name))
         return without_descriptions([found[name] for name in names])
-    if path.suffix in (".npz", *TABLES) and path.is_file():
+    if path.suffix in _PACKED and path.is_file():
         return (path,)
     raise UserError(
         f"--calibration {path}: got {'a file' if path.exists() else 'nothing'} there, expected a folder of "

@@ -1,4 +1,6 @@
-"""Which order of a layer's inputs keeps its partial sums small, over calibration images.
+"""Which order of a layer's inputs keeps its partial sums small, on calibration images.
+
+They are those that the attention's ranges are taken of, the inputs of the verification among them.
 
 The sums of all outputs at a position are a vector. It begins as the biases, each channel x_k adds x_k w_k,
 w_k its column of the weights, and what is rounded away at every step is in proportion to the length that it
@@ -31,23 +33,23 @@ class Moments:
 
     def __init__(self, channels: int) -> None:
         self._sums = torch.zeros(channels, dtype=torch.float64)
-        self._products = torch.zeros(channels, channels, dtype=torch.float64)
+        self._products = torch.zeros(channels, channels)
         self._count = 0
 
     def add(self, x: Tensor) -> None:
         """Another image's, (B, C) or (B, C, H, W)."""
         columns = x.detach().transpose(0, 1).flatten(1)  # (C, N)
         self._sums += columns.double().sum(1)
-        self._products += (columns @ columns.T).double()
+        self._products.addmm_(columns, columns.T)
         self._count += columns.shape[1]
 
     def order(self, layer: Layer) -> Tensor:
         """Channels (C,) in the order in which `layer` should add them up."""
         weights = weights_of(layer)
-        columns = weights.weight.detach().flatten(1).double()  # (outputs, C)
+        columns = weights.weight.detach().flatten(1)  # (outputs, C)
         bias = torch.zeros(len(columns)) if weights.bias is None else weights.bias.detach()
-        together = (columns.T @ columns) * self._products / self._count
-        with_bias = (columns.T @ bias.double()) * self._sums / self._count
+        together = (columns.T @ columns).mul_(self._products).div_(self._count)
+        with_bias = (columns.T @ bias).double() * self._sums / self._count
         return shortest(together, with_bias)
 
 
@@ -61,7 +63,7 @@ def shortest(together: Tensor, with_bias: Tensor) -> Tensor:
     Returns:
         Channels, (C,).
     """
-    longer = 2 * with_bias + together.diagonal()
+    longer = (2 * with_bias + together.diagonal()).double()
     order = torch.empty(len(longer), dtype=torch.int64)
     for step in range(len(order)):
         order[step] = channel = longer.argmin()
@@ -77,7 +79,12 @@ def channel_orders(model: nn.Module, inputs: Iterable[Tensor]) -> dict[str, list
         chain[-1]: Moments(weights_of(chain[-1]).weight.shape[1]) for c in found.values() for chain in c
     }
     watch_inputs(model, {weights_of(layer): of_layer.add for layer, of_layer in moments.items()}, inputs)
-    return {path: [moments[c[-1]].order(c[-1]) for c in chains] for path, chains in found.items() if chains}
+    # A model of wide layers has gigabytes of moments: each goes when its order is there.
+    return {
+        path: [moments.pop(chain[-1]).order(chain[-1]) for chain in chains]
+        for path, chains in found.items()
+        if chains
+    }
 
 
 def ordering_for(orders: Orders) -> Rewrite:

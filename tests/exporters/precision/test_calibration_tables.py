@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,14 @@ from evit_deploy.exporters.precision.calibration import read_calibration
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (3, 24, 36, 3), np.uint8)
 IMAGE = pa.struct({"bytes": pa.binary(), "path": pa.string()})
+
+
+INDICES = pa.table({"indices": pa.array([2, 0], pa.uint64())})
+
+
+DESCRIBED_AS_IMAGES = pa.table({"image": ["one.png"]}).replace_schema_metadata(
+    {"huggingface": '{"info": {"features": {"image": {"_type": "Image"}}}}'}
+)
 
 
 def encoded(pixels: np.ndarray, format: str = "PNG") -> bytes:
@@ -81,11 +90,28 @@ def test_masks_are_no_images(tmp_path: Path) -> None:
     assert_is(save(table_of({"annotation": masks, "image": images()}), tmp_path / "street"))
 
 
-def test_images_that_lie_beside_their_table(tmp_path: Path) -> None:
-    (tmp_path / "one.png").write_bytes(encoded(PIXELS[0]))
-    row: dict[str, object] = {"bytes": None, "path": "one.png"}
-    parquet.write_table(table_of({"image": [row]}), tmp_path / "street.parquet")
-    assert_is(tmp_path / "street.parquet", PIXELS[:1])
+def test_what_a_map_left_beside_is_none_of_it(tmp_path: Path) -> None:
+    folder = save(table_of({"image": images()}), tmp_path / "street", shards=2)
+    caches = {"cache-0123456789abcdef.arrow": table_of({"image": images()}), "cache-f.arrow": INDICES}
+    for name, table in caches.items():
+        with pa.ipc.new_stream(folder / name, table.schema) as stream:
+            stream.write_table(table)
+    assert_is(folder)
+
+
+def test_a_state_that_is_none(tmp_path: Path) -> None:
+    folder = save(table_of({"image": images()}), tmp_path / "street")
+    (folder / "state.json").write_text("[]")
+    with pytest.raises(UserError, match=r"state\.json: expected the names of a dataset's files"):
+        read_calibration(folder)
+
+
+def test_empty_shards(tmp_path: Path) -> None:
+    folder = save(table_of({"image": images()}), tmp_path / "street")
+    for name in ("a.parquet", "b.parquet"):
+        parquet.write_table(table_of({"image": []}), folder / name)
+    (folder / "state.json").unlink()
+    assert_is(folder)
 
 
 def test_pictures_beside_tables_are_used_as_well(tmp_path: Path) -> None:
@@ -104,6 +130,15 @@ def test_splits_are_named(tmp_path: Path) -> None:
         read_calibration(tmp_path / "street")
     assert e.value.code == Exit.IMAGE
     assert_is(tmp_path / "street" / "train")
+    shutil.rmtree(tmp_path / "street" / "test")
+    assert_is(tmp_path / "street")  # of one split
+
+
+def test_splits_of_parquet_are_named(tmp_path: Path) -> None:
+    for name in ("train-00000-of-00002", "train-00001-of-00002", "test-00000-of-00001"):
+        parquet.write_table(table_of({"image": images()}), tmp_path / f"{name}.parquet")
+    with pytest.raises(UserError, match=r"the splits test, train, .*/test-00000-of-00001.parquet$"):
+        read_calibration(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +148,9 @@ def test_splits_are_named(tmp_path: Path) -> None:
         (pa.table({"label": [1]}), "columns label, of which none has images"),
         (table_of({"image": [{"bytes": b"bring milk", "path": None}]}), "row 0: not read as an image"),
         (table_of({"image": [*images(), {"bytes": None, "path": None}]}), "row 3 has no image"),
-        (table_of({"image": [{"bytes": None, "path": "gone.png"}]}), "No such file"),
+        (table_of({"image": [{"bytes": None, "path": "one.png"}]}), "row 0 has no image in it"),
+        (table_of({"image": images()}).drop_columns("image"), "of which none has images"),
+        (DESCRIBED_AS_IMAGES, "columns image, of which none has images"),
     ],
 )
 def test_what_cannot_be_used_is_named(tmp_path: Path, table: pa.Table, reason: str) -> None:

@@ -16,6 +16,7 @@ from evit_deploy.exporters.plain import PLAIN_PIPELINE
 from evit_deploy.exporters.precision.attention_ranges import PRODUCTS_BELOW
 from evit_deploy.exporters.precision.float16_compute import KEY, VALUE
 from evit_deploy.exporters.reverify import verify_artifact
+from evit_deploy.exporters.rewrites.float16_order import NAME as CHANNEL_ORDER
 from evit_deploy.exporters.tflite_metadata import embedded, read_model
 
 Exports = Callable[..., tuple[ExportJob, Exported]]
@@ -52,6 +53,17 @@ def test_segmentation_is_in_one_partition_too(exported: Exports) -> None:
     assert made.manifest.parity["passed"]
     assert made.manifest.graph.delegate_partitions == 1
     assert made.manifest.parity["samples"]["noise"]["sqnr_db"] > 40
+
+
+def test_channels_are_in_order(made: Exported) -> None:
+    assert CHANNEL_ORDER in made.manifest.rewrites
+
+
+def test_a_class_map_is_searched_for_the_modules_that_are_in_order(exported: Exports) -> None:
+    """What is inside of the others has its channels elsewhere, and is no difference."""
+    made = exported("seg-b0-cityscapes", "tflite", (64, 64), precision="fp16", head="argmax")[1]
+    assert made.manifest.parity["passed"]
+    assert CHANNEL_ORDER in made.manifest.rewrites
 
 
 def test_what_the_attention_was_scaled_by_is_in_the_manifest(made: Exported) -> None:
