@@ -3,10 +3,11 @@
     python -m evit_deploy.benchmarks.zoo [--models PATTERN] [--up-to GMACS] [--docs docs/zoo.md]
 
 Each artifact's figures are kept in benchmarks/zoo/measured.json as soon as they are there, and are not
-taken again (--again: they are, and what was refused is tried again), so that the page can be made in parts: --models, --precision and --up-to
-choose what is measured now. Without --up-to nothing is measured and the page is written from what is known.
-Rows of what nobody has measured say so, and rows of what the exporter refuses. Instructions are of one
-inference under emulation, one thread; models of more than --count-up-to are exported and verified only.
+taken again (--again: they are, and what was refused is tried again), so that the page can be made in parts:
+--models, --precision and --up-to choose what is measured now. Without --up-to nothing is measured and the
+page is written from what is known. Rows of what nobody has measured say so, and rows of what the exporter
+refuses. Instructions are of one inference under emulation, one thread; models of more than --count-up-to are
+exported and verified only.
 """
 
 from __future__ import annotations
