@@ -12,13 +12,14 @@ from evit_deploy.exporters.formulations.kinds import NOT_IN_FLOAT16
 from evit_deploy.exporters.job import ExportJob
 from evit_deploy.exporters.precision.attention_ranges import (
     AttentionRanges,
-    attention_ranges,
+    AttentionWatch,
     context_scaling_for,
     scaling_for,
 )
-from evit_deploy.exporters.precision.channel_order import channel_orders, ordering_for
+from evit_deploy.exporters.precision.channel_order import OrderWatch, ordering_for
 from evit_deploy.exporters.precision.quantization import range_inputs
 from evit_deploy.exporters.precision.schemes import SCHEMES
+from evit_deploy.exporters.precision.watch import watch_inputs
 from evit_deploy.exporters.rewrites import FLOAT16_PIPELINE, PIPELINES, apply_rewrites
 
 Formulations = dict[str, dict[str, str]]  # as in `Manifest`
@@ -53,8 +54,10 @@ def rewritten_model(job: ExportJob, reference: nn.Module, example: Tensor) -> Re
     chooser = Chooser(format, load_table(format, job.options.target, job.tables), without)
     pipeline, ranges, orders = PIPELINES[format], {}, {}
     if scheme.float16:
-        ranges = attention_ranges(reference, range_inputs(job.calibration, job.options))
-        orders = channel_orders(reference, range_inputs(job.calibration, job.options))
+        attention, order = AttentionWatch(reference), OrderWatch(reference)
+        inputs = range_inputs(job.calibration, job.options)
+        watch_inputs(reference, {**attention.watches, **order.watches}, inputs)
+        ranges, orders = attention.ranges, order.orders()
         first = (scaling_for(ranges), ordering_for(orders))
         pipeline = (*first, *FLOAT16_PIPELINE, context_scaling_for(ranges))
     rewritten, fired = apply_rewrites(reference, example, with_choices(pipeline, chooser))

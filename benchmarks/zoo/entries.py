@@ -117,8 +117,7 @@ def macs_of(spec: ModelSpec) -> int:
 
 def is_complete(entry: Entry | Refusal, *, counted: bool) -> bool:
     """Whether there is nothing left to be measured, instructions if they are to be counted."""
-    cores = COUNTED_ON[entry.wanted.precision] if counted else ()
-    return isinstance(entry, Refusal) or set(cores) <= set(entry.instructions)
+    return isinstance(entry, Refusal) or set(_cores(entry.wanted, counted)) <= set(entry.instructions)
 
 
 def measure(wanted: Wanted, folder: Path, *, counted: bool) -> Entry | Refusal:
@@ -140,7 +139,7 @@ def measure(wanted: Wanted, folder: Path, *, counted: bool) -> Entry | Refusal:
         sys.exit(done.returncode)
     manifest = json.loads(done.stdout)[0]  # of a model of several graphs the encoder
     path = Path(manifest["path"])
-    cores = COUNTED_ON[wanted.precision] if counted else ()
+    cores = _cores(wanted, counted)
     counts = {core: count_instructions(path, resolve(f"qemu:{core}")) for core in cores}
     return Entry(
         wanted,
@@ -156,3 +155,7 @@ def worst_db(samples: Mapping[str, Mapping[str, Any]]) -> float:
     """The lowest SQNR over the inputs that are judged."""
     judged = [s["sqnr_db"] for s in samples.values() if s.get("judged", True)]
     return min(float("inf") if decibels is None else float(decibels) for decibels in judged)
+
+
+def _cores(wanted: Wanted, counted: bool) -> tuple[str, ...]:
+    return COUNTED_ON[wanted.precision] if counted else ()

@@ -24,7 +24,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from evit_deploy.exporters.precision.watch import watch_inputs
+from evit_deploy.exporters.precision.watch import Watch, watch_inputs
 from evit_deploy.exporters.rewrites import Rewrite
 from evit_deploy.exporters.rewrites.linear_attention import FLOOR
 from evit_deploy.exporters.rewrites.scaled_attention import (
@@ -75,17 +75,27 @@ class Largest:
 AttentionRanges = Mapping[str, tuple[Largest, ...]]  # path of a `LiteMLA` -> its scales
 
 
+class AttentionWatch:
+    """Takes the largest magnitudes in every `LiteMLA` of `model` as `watch_inputs` runs it."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.ranges: dict[str, tuple[Largest, ...]] = {}
+        self.watches: Mapping[nn.Module, Watch] = {
+            module: partial(self._measure, path, module)
+            for path, module in model.named_modules()
+            if isinstance(module, LiteMLA)
+        }
+
+    def _measure(self, path: str, module: LiteMLA, x: Tensor) -> None:
+        now = _measured(module, x)
+        self.ranges[path] = tuple(map(_larger, self.ranges.get(path, now), now))
+
+
 def attention_ranges(model: nn.Module, inputs: Iterable[Tensor]) -> dict[str, tuple[Largest, ...]]:
     """The largest magnitudes in every `LiteMLA` of `model`, over `inputs` (each of batch 1)."""
-    found: dict[str, tuple[Largest, ...]] = {}
-    attentions = {path: module for path, module in model.named_modules() if isinstance(module, LiteMLA)}
-
-    def measure(path: str, x: Tensor) -> None:
-        now = _measured(attentions[path], x)
-        found[path] = tuple(map(_larger, found.get(path, now), now))
-
-    watch_inputs(model, {module: partial(measure, path) for path, module in attentions.items()}, inputs)
-    return found
+    watched = AttentionWatch(model)
+    watch_inputs(model, watched.watches, inputs)
+    return watched.ranges
 
 
 def scaling_for(ranges: AttentionRanges) -> Rewrite:

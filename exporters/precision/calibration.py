@@ -70,9 +70,8 @@ class Calibration:
         """As many images, or all where there are fewer: the first, the last, and others spread evenly."""
         last = self.images - 1
         chosen = {round(i * last / max(count - 1, 1)) for i in range(count)}
-        if not any(
-            file.suffix in _PACKED for file in self.files
-        ):  # an image each: the others are not decoded
+        an_image_each = not any(file.suffix in _PACKED for file in self.files)
+        if an_image_each:  # the others are not decoded
             files = [self.files[i] for i in sorted(chosen)]
             return list(replace(self, files=tuple(files)).pixels(height, width))
         return [resize_pixels(image, height, width) for i, image in enumerate(self._images()) if i in chosen]

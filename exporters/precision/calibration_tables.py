@@ -31,10 +31,6 @@ _MEANT = ("image", "img")
 _ROWS = 64  # of a Parquet file at a time
 
 
-class NoImagesError(ValueError):
-    """A table has no column of images, or several; says which columns there are."""
-
-
 def check_splits(folder: Path) -> None:
     """Refuse a folder of splits.
 
@@ -87,8 +83,8 @@ def encoded_images(table: Path) -> Iterator[tuple[int, BinaryIO]]:
 
     Raises:
         SetupError: pyarrow is not installed.
-        NoImagesError: which column is meant is not clear.
-        OSError, ValueError: it is no such table, or damaged; a row has no image.
+        OSError, ValueError: it is no such table, or damaged; which column is meant is not clear; a row has no
+            image.
     """
     number = 0
     with _columns(table) as columns:
@@ -126,7 +122,7 @@ def _column_of(schema: pa.Schema) -> str:
     columns = known or columns
     meant = columns if len(columns) == 1 else [name for name in columns if name in _MEANT]
     if len(meant) != 1:
-        raise NoImagesError(
+        raise ValueError(
             f"columns {', '.join(schema.names)}, of which {', '.join(columns) or 'none'} "
             f"{'have' if len(columns) > 1 else 'has'} images; expected one, or one called image"
         )

@@ -16,13 +16,13 @@ channels, 0.2 to 0.45 with 256 to 512).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from evit_deploy.exporters.precision.watch import watch_inputs
+from evit_deploy.exporters.precision.watch import Watch
 from evit_deploy.exporters.rewrites import Rewrite
 from evit_deploy.exporters.rewrites.float16_order import NAME, Orders, ordered_chains, rewrite
 from evit_deploy.exporters.rewrites.private_channels import Layer, weights_of
@@ -72,19 +72,29 @@ def shortest(together: Tensor, with_bias: Tensor) -> Tensor:
     return order
 
 
-def channel_orders(model: nn.Module, inputs: Iterable[Tensor]) -> dict[str, list[Tensor]]:
-    """Of every module of `model` that has such channels, over `inputs` (each of batch 1)."""
-    found = {path: ordered_chains(module) for path, module in model.named_modules()}
-    moments = {
-        chain[-1]: Moments(weights_of(chain[-1]).weight.shape[1]) for c in found.values() for chain in c
-    }
-    watch_inputs(model, {weights_of(layer): of_layer.add for layer, of_layer in moments.items()}, inputs)
-    # A model of wide layers has gigabytes of moments: each goes when its order is there.
-    return {
-        path: [moments.pop(chain[-1]).order(chain[-1]) for chain in chains]
-        for path, chains in found.items()
-        if chains
-    }
+class OrderWatch:
+    """Takes the moments of every module of `model` that has such channels as `watch_inputs` runs it."""
+
+    def __init__(self, model: nn.Module) -> None:
+        chains = {path: ordered_chains(module) for path, module in model.named_modules()}
+        self._last = {path: [chain[-1] for chain in found] for path, found in chains.items() if found}
+        layers = (layer for of_module in self._last.values() for layer in of_module)
+        self._moments = {layer: Moments(weights_of(layer).weight.shape[1]) for layer in layers}
+        self.watches: Mapping[nn.Module, Watch] = {
+            weights_of(layer): moments.add for layer, moments in self._moments.items()
+        }
+
+    def orders(self) -> dict[str, list[Tensor]]:
+        """By path, as `rewrite` takes them.
+
+        To be asked once: a model of wide layers has gigabytes of moments, and each goes when its order is
+        there.
+        """
+        self.watches = {}
+        return {
+            path: [self._moments.pop(layer).order(layer) for layer in of_module]
+            for path, of_module in self._last.items()
+        }
 
 
 def ordering_for(orders: Orders) -> Rewrite:

@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from evit_deploy.exporters.precision.channel_order import Moments, channel_orders, ordering_for, shortest
+from evit_deploy.exporters.precision.channel_order import Moments, OrderWatch, ordering_for, shortest
+from evit_deploy.exporters.precision.watch import watch_inputs
 from evit_deploy.models.blocks import HARDSWISH, ConvLayer, OpSequence
 
 CHANNELS, POSITIONS = 96, 400
@@ -87,7 +88,9 @@ def test_of_a_model(layer: ConvLayer) -> None:
     model = nn.Sequential(OpSequence([before.requires_grad_(False), layer]))
     image = torch.randn(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     expected = model(image)
-    orders = channel_orders(model, [image, image + 1])
+    watched = OrderWatch(model)
+    watch_inputs(model, watched.watches, [image, image + 1])
+    orders = watched.orders()
     assert {path: [len(order) for order in found] for path, found in orders.items()} == {"0": [CHANNELS]}
     assert ordering_for(orders).apply(model, {}) == 1
     torch.testing.assert_close(model(image), expected, rtol=1e-4, atol=1e-5)
