@@ -41,10 +41,14 @@ _HEAD = ["ours", "theirs", "size", "ours, M", "theirs, M", "theirs / ours", "pub
 def _rows(comparison: Comparison, format: str, known: Known, full_macs: FullMacs) -> list[list[str]]:
     """A row for every size that both are counted at, then the full size by extrapolation."""
     ours, theirs = comparison.ours, comparison.theirs
-    pairs = list(zip(ours.graphs(format), theirs.graphs(format), strict=True))
-    rows = [_row(comparison, known, mine, other) for mine, other in pairs]
     if not (ours.counted_at or theirs.counted_at):
-        return rows
+        return [_row(comparison, known, *ours.graphs(format), *theirs.graphs(format))]
+    sizes = {(graph.height, graph.width): graph for graph in theirs.graphs(format)}
+    rows = [
+        _row(comparison, known, graph, sizes[graph.height, graph.width])
+        for graph in ours.graphs(format)
+        if (graph.height, graph.width) in sizes
+    ]
     mine, other = (at_full_size(side, format, known, full_macs) for side in (ours, theirs))
     label = f"{_sizes(ours.size, theirs.size)}, extrapolated by MACs"
     return [*rows, _cells(comparison, label, mine, other)]

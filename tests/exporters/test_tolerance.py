@@ -212,12 +212,12 @@ def test_a_low_floor_loosens_both_bounds_alike() -> None:
     assert reason(replace(close, max_rel_rms=4e-4), 110.0) is not None
 
 
-def test_the_worst_element_is_held_to_four_times_the_references() -> None:
-    """Detector B1 at 512, black: PyTorch in float32 is off by 1.3e-4 in one box, the exports by 2.1e-4."""
+def test_the_worst_element_is_held_to_ten_times_the_references() -> None:
+    """Detector B1 at 512, black: PyTorch in float32 is off by 4.6e-5 in one box, the export by 2.1e-4."""
     box = replace(GOOD, sqnr_db=115.0, max_rel_rms=2.1e-4)
-    assert reason(box, 117.0, worst=1.3e-4) is None
-    assert reason(box, 117.0, worst=5e-5) is not None
-    assert "0.00052 is allowed" in str(reason(replace(box, max_rel_rms=6e-4), 117.0, worst=1.3e-4))
+    assert reason(box, 117.0, worst=4.6e-5) is None
+    assert reason(box, 117.0, worst=2e-5) is not None
+    assert "0.00046 is allowed" in str(reason(replace(box, max_rel_rms=6e-4), 117.0, worst=4.6e-5))
 
 
 def test_class_maps_need_agreement_only() -> None:
