@@ -9,6 +9,7 @@ from torch import nn
 
 from evit_deploy.models.blocks import ConvLayer, DSConv, LinearLayer, MBConv, OpSequence
 from evit_deploy.models.heads import GlobalAveragePool
+from evit_deploy.models.large_blocks import FusedMBConv
 
 Layer = ConvLayer | LinearLayer
 
@@ -22,6 +23,8 @@ def chains(module: nn.Module) -> Iterator[tuple[Layer, ...]]:
         yield module.inverted_conv, module.depth_conv, module.point_conv
     if isinstance(module, DSConv):
         yield module.depth_conv, module.point_conv
+    if isinstance(module, FusedMBConv):
+        yield module.spatial_conv, module.point_conv
     if isinstance(module, OpSequence):
         steps = [step for step in module.op_list if not isinstance(step, GlobalAveragePool)]
         for layer, following in pairwise(steps):

@@ -15,6 +15,7 @@ from evit_deploy.models.zoo import build_model, find_model
     ("name", "chains"),
     [
         ("b0", 10 + 2),  # MBConvs; the head's convolution and hidden layer
+        ("l1", 14 + 4 + 2),  # MBConvs, FusedMBConvs, the head
         ("seg-b0-cityscapes", 10 + 1 + 1),  # the head's block and its last two convolutions
     ],
 )
