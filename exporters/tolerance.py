@@ -8,10 +8,10 @@ fp32: an export may lie 20 dB below its own floor, and never has to beat 100 dB.
     - Other summation orders, fused multiply-adds and the runtimes' own Hardswish cost up to 10 dB below the
       floor, measured (TFLite B1: 119.6 dB at a floor of 130); 20 dB leaves as much again.
     - A real difference is far outside: see tests/exporters/test_tolerance.py for what wrong graphs give.
-    - Worst element: 1e-4 of the output's rms; at 100 dB, even noise reaches 5e-5 in a million values. Or, where
-      that is more, as many times the worst of the reference's own run in float32 as the noise may be of the
-      noise floor, which is ten times for 20 dB: a detector's boxes are exponentials, and its largest are off
-      by most (B1 at 512, black: 4.6e-5 or 1.3e-4 in PyTorch, by the processor, 2.1e-4 exported).
+    - Worst element: 1e-4 of the output's rms; at 100 dB, even noise reaches 5e-5 in a million values. Or,
+      where that is more, as many times the worst of the reference's own run in float32 as the noise may be of
+      the noise floor, which is ten times for 20 dB: a detector's boxes are exponentials, and its largest are
+      off by most (B1 at 512, black: 4.6e-5 or 1.3e-4 in PyTorch, by the processor, 2.1e-4 exported).
     - Class maps: 99.9 % of the pixels; only pixels whose two best logits lie within the noise may differ.
 
 fp16-weights: two checks. The graph against the reference *with the same rounded weights*: as fp32, since it

@@ -13,7 +13,6 @@ exported and verified only.
 from __future__ import annotations
 
 import fnmatch
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -22,20 +21,17 @@ import click
 from evit_deploy.artifact import to_json, write_atomically
 from evit_deploy.benchmarks.marked_page import into_page
 from evit_deploy.benchmarks.zoo.entries import (
+    MEASURED,
     PRECISIONS,
-    Entry,
-    Refusal,
     Wanted,
-    entry_from_dict,
     is_complete,
     macs_of,
     measure,
+    read_known,
     wanted_of,
 )
 from evit_deploy.benchmarks.zoo.text import markdown
 from evit_deploy.models.zoo import MODELS, ModelSpec
-
-MEASURED = Path(__file__).with_name("measured.json")
 
 
 @click.command(help=__doc__)
@@ -63,7 +59,7 @@ def main(
     docs: Path | None,
 ) -> None:
     """Measure what is missing, print the tables."""
-    known = {entry.wanted: entry for entry in _read(MEASURED)}
+    known = read_known()
     models = [spec for spec in MODELS if fnmatch.fnmatch(spec.short_name, pattern)]
     for wanted, macs in _chosen(models, up_to, precisions or tuple(PRECISIONS)):
         counted, entry = macs <= count_up_to * 1e9, known.get(wanted)
@@ -86,10 +82,6 @@ def _chosen(
         if costs[spec.name] <= up_to * 1e9:
             wanted = (one for one in wanted_of(spec) if one.precision in precisions)
             yield from ((one, costs[spec.name]) for one in wanted)
-
-
-def _read(file: Path) -> list[Entry | Refusal]:
-    return [entry_from_dict(values) for values in json.loads(file.read_bytes())] if file.is_file() else []
 
 
 if __name__ == "__main__":

@@ -92,6 +92,16 @@ class Refusal:
         return asdict(self)
 
 
+Known = Mapping[Wanted, Entry | Refusal]
+MEASURED = Path(__file__).with_name("measured.json")
+
+
+def read_known(file: Path = MEASURED) -> dict[Wanted, Entry | Refusal]:
+    """What has been measured; nothing where there is no such file."""
+    values = json.loads(file.read_bytes()) if file.is_file() else []
+    return {entry.wanted: entry for entry in map(entry_from_dict, values)}
+
+
 def entry_from_dict(values: Mapping[str, Any]) -> Entry | Refusal:
     """From what `as_dict` gave.
 

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from evit_deploy.benchmarks.scaling.text import table
-from evit_deploy.benchmarks.zoo.entries import CORES, COUNTED_ON, Entry, Refusal, Wanted, wanted_of
+from evit_deploy.benchmarks.zoo.entries import (
+    CORES,
+    COUNTED_ON,
+    Entry,
+    Known,
+    Refusal,
+    Wanted,
+    wanted_of,
+)
 from evit_deploy.models.families import family_of, source_of
 from evit_deploy.models.zoo import CLASSIFICATION, SEGMENTATION, ModelSpec
 
@@ -14,10 +22,8 @@ NOT_COUNTED = "not counted"  # exported and verified; too large for an emulated 
 REFUSED = "refused"
 _MEASURES = {CLASSIFICATION: "top-1", SEGMENTATION: "mIoU"}
 _PUBLISHED = ["model", "task", "data", "size", "parameters, M", "GMACs", "accuracy", "source", "command"]
-_MEASURED = ["model", "size", "format", "precision", "MB", "worst dB"]
-_MEASURED += [*(f"{core.removeprefix('cortex-').upper()}, M" for core in CORES), "measured on", "command"]
-
-Known = Mapping[Wanted, Entry | Refusal]
+ARTIFACT_HEAD = ["model", "size", "format", "precision", "MB", "worst dB"]
+ARTIFACT_HEAD += [*(f"{core.removeprefix('cortex-').upper()}, M" for core in CORES), "measured on", "command"]
 
 
 def markdown(models: Sequence[ModelSpec], known: Known) -> str:
@@ -26,11 +32,11 @@ def markdown(models: Sequence[ModelSpec], known: Known) -> str:
     parts = []
     for family in families:
         members = [spec for spec in models if family_of(spec) == family]
-        rows = [row for spec in members for row in _artifacts(spec, known)]
+        rows = [[*row[:-1], _as_code(row[-1])] for spec in members for row in artifact_rows(spec, known)]
         parts += [f"## {family}", table(_PUBLISHED, [_published(spec) for spec in members])]
-        parts += [f"### {family}: artifacts", table(_MEASURED, rows)]
-        refused = [line for spec in members for line in _refusals(spec, known)]
-        parts += ["Refused:", "\n".join(refused)] if refused else []
+        parts += [f"### {family}: artifacts", table(ARTIFACT_HEAD, rows)]
+        refused = [line for spec in members for line in refusals(spec, known)]
+        parts += ["Refused:", "\n".join(f"- {line}" for line in refused)] if refused else []
     return "\n\n".join(parts) + "\n"
 
 
@@ -45,12 +51,12 @@ def _published(spec: ModelSpec) -> list[str]:
         f"{spec.macs / 1e9:.2f}",
         "-" if spec.accuracy is None else f"{spec.accuracy:.2f} {measure}".strip(),
         source_of(spec) or "-",
-        f"`evit-export {spec.short_name}`",
+        _as_code(f"evit-export {spec.short_name}"),
     ]
 
 
-def _artifacts(spec: ModelSpec, known: Known) -> list[list[str]]:
-    """A row for each; one for all where nothing of the model was measured."""
+def artifact_rows(spec: ModelSpec, known: Known) -> list[list[str]]:
+    """Cells under `ARTIFACT_HEAD`, a row for each; one for all where nothing of the model was measured."""
     wanted = list(wanted_of(spec))
     if not any(one in known for one in wanted):
         first = wanted[0]
@@ -61,15 +67,15 @@ def _artifacts(spec: ModelSpec, known: Known) -> list[list[str]]:
 def _artifact(wanted: Wanted, entry: Entry | Refusal | None) -> list[str]:
     names = [wanted.model, wanted.size, wanted.format, wanted.precision]
     if entry is None:
-        return [*names, *[NOT_MEASURED] * (3 + len(CORES)), f"`{wanted.command}`"]
+        return [*names, *[NOT_MEASURED] * (3 + len(CORES)), wanted.command]
     if isinstance(entry, Refusal):
-        return [*names, *[REFUSED] * 2, *["-"] * len(CORES), entry.day, f"`{wanted.command}`"]
+        return [*names, *[REFUSED] * 2, *["-"] * len(CORES), entry.day, wanted.command]
     figures = [f"{entry.size_bytes / 1e6:.1f}", f"{entry.worst_db:.1f}"]
     counts = [_count(core, entry) for core in CORES]
-    return [*names, *figures, *counts, entry.day, f"`{wanted.command}`"]
+    return [*names, *figures, *counts, entry.day, wanted.command]
 
 
-def _refusals(spec: ModelSpec, known: Known) -> list[str]:
+def refusals(spec: ModelSpec, known: Known) -> list[str]:
     """A line for each reason that the exporter gave."""
     formats: dict[tuple[str, str], list[str]] = {}
     for wanted in wanted_of(spec):
@@ -77,9 +83,13 @@ def _refusals(spec: ModelSpec, known: Known) -> list[str]:
         if isinstance(entry, Refusal):
             formats.setdefault((wanted.precision, entry.refused), []).append(wanted.format)
     return [
-        f"- {spec.short_name}, {precision}, {' and '.join(names)}: {reason}"
+        f"{spec.short_name}, {precision}, {' and '.join(names)}: {reason}"
         for (precision, reason), names in formats.items()
     ]
+
+
+def _as_code(command: str) -> str:
+    return command if command == "-" else f"`{command}`"
 
 
 def _count(core: str, entry: Entry) -> str:

@@ -13,6 +13,7 @@ from evit_deploy.cli.common import stdout_console
 from evit_deploy.errors import Exit, UserError
 
 if TYPE_CHECKING:
+    from evit_deploy.benchmarks.zoo.entries import Entry, Refusal
     from evit_deploy.models.zoo import ModelSpec
 
 MEASURES = {"classification": "top-1", "segmentation": "mIoU", "image-embedding": "COCO mAP"}
@@ -23,9 +24,15 @@ MEASURES = {"classification": "top-1", "segmentation": "mIoU", "image-embedding"
 @click.option("--task", metavar="TASK", help="Only these: classification, segmentation, ...")
 @click.option("--family", metavar="FAMILY", help="Only these: efficientvit, ...")
 @click.option("--peers", is_flag=True, help="The models to compare with, for 'evit-export plain', instead.")
-@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@click.option("--artifacts", is_flag=True, help="Also what was measured of their exports, as docs/zoo.md.")
+@click.option("--json", "as_json", is_flag=True, help="For machines; with what was measured of the exports.")
 def list_models(
-    patterns: tuple[str, ...], task: str | None, family: str | None, peers: bool, as_json: bool
+    patterns: tuple[str, ...],
+    task: str | None,
+    family: str | None,
+    peers: bool,
+    artifacts: bool,
+    as_json: bool,
 ) -> None:
     """Show every model with its published figures.
 
@@ -34,13 +41,17 @@ def list_models(
     from evit_deploy.cli.export import require_export_packages
 
     require_export_packages()
+    from evit_deploy.benchmarks.zoo.entries import read_known
     from evit_deploy.models.zoo import MODELS, PEERS
 
     chosen = chosen_models(PEERS if peers else MODELS, patterns, task, family)
     if as_json:
-        click.echo(json.dumps([model_row(spec) for spec in chosen], indent=2))
-    else:
-        _print(chosen)
+        known = list(read_known().values())
+        click.echo(json.dumps([model_row(spec, known) for spec in chosen], indent=2))
+        return
+    _print(chosen)
+    if artifacts and not peers:
+        _print_artifacts(chosen)
 
 
 def chosen_models(
@@ -67,8 +78,8 @@ def chosen_models(
     return chosen
 
 
-def model_row(spec: ModelSpec) -> dict[str, Any]:
-    """What is known of a model, for machines."""
+def model_row(spec: ModelSpec, known: Sequence[Entry | Refusal] = ()) -> dict[str, Any]:
+    """What is known of a model and of its exports, for machines."""
     from evit_deploy.models.families import family_of, source_of
 
     return {
@@ -85,7 +96,13 @@ def model_row(spec: ModelSpec) -> dict[str, Any]:
         "measure": MEASURES.get(spec.task),
         "source": source_of(spec),
         "command": f"evit-export {spec.short_name}",
+        "artifacts": [_artifact_row(one) for one in known if one.wanted.model == spec.short_name],
     }
+
+
+def _artifact_row(measured: Entry | Refusal) -> dict[str, Any]:
+    values = measured.as_dict()
+    return {**values.pop("wanted"), "command": measured.wanted.command, **values}
 
 
 def _check(option: str, value: str | None, known: set[str]) -> None:
@@ -115,3 +132,25 @@ def _print(models: Sequence[ModelSpec]) -> None:
             *(f"{spec.parameters / 1e6:.2f}", f"{spec.macs / 1e9:.2f}", accuracy, row["source"] or "-"),
         )
     stdout_console().print(table)
+
+
+def _print_artifacts(models: Sequence[ModelSpec]) -> None:
+    from rich.table import Table
+
+    from evit_deploy.benchmarks.zoo.entries import read_known
+    from evit_deploy.benchmarks.zoo.text import ARTIFACT_HEAD, artifact_rows, refusals
+
+    known = read_known()
+    table = Table(
+        title="Artifacts (random weights; instructions in millions, emulated)", title_justify="left"
+    )
+    text = ("model", "format", "precision", "measured on", "command")
+    for column in ARTIFACT_HEAD:
+        table.add_column(column, justify="left" if column in text else "right")
+    for spec in models:
+        for row in artifact_rows(spec, known):
+            table.add_row(*row)
+    stdout_console().print(table)
+    for spec in models:
+        for line in refusals(spec, known):
+            click.echo(f"refused: {line}")

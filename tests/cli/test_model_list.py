@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from evit_deploy.benchmarks.zoo.entries import Entry, Refusal, read_known
 from evit_deploy.cli.model_list import chosen_models, list_models, model_row
 from evit_deploy.errors import Exit, UserError
 from evit_deploy.models.families import SOURCES, family_of
@@ -69,3 +71,36 @@ def test_every_model_has_a_family_with_a_source() -> None:
         assert family_of(spec) in SOURCES, spec.name
         assert model_row(spec)["source"]
     assert family_of(find_model("seg-b0-cityscapes")) == "efficientvit"
+
+
+def test_artifacts_are_what_was_measured() -> None:
+    known = {(one.wanted.format, one.wanted.precision): one for one in _of("edgenext-xx-small")}
+    fp32, int8 = known["tflite", "fp32"], known["tflite", "int8"]
+    assert isinstance(fp32, Entry) and isinstance(int8, Refusal)
+
+    done = CliRunner().invoke(list_models, ["edgenext-xx-small", "--json"], catch_exceptions=False)
+    rows = {(row["format"], row["precision"]): row for row in json.loads(done.stdout)[0]["artifacts"]}
+    assert rows.keys() == known.keys()
+    assert rows["tflite", "fp32"]["instructions"] == fp32.instructions
+    assert rows["tflite", "fp32"]["command"] == "evit-export edgenext-xx-small -f tflite -r 256x256"
+    assert rows["tflite", "int8"]["refused"] == int8.refused
+
+    shown = CliRunner(env={"COLUMNS": "250"}).invoke(
+        list_models, ["edgenext-xx-small", "--artifacts"], catch_exceptions=False
+    )
+    text = shown.stdout
+    assert f"{fp32.instructions['cortex-a76'] / 1e6:.1f}" in text
+    assert f"{fp32.worst_db:.1f}" in text
+    assert f"refused: edgenext-xx-small, int8, onnx and tflite: {int8.refused}" in text
+    assert "not measured" not in text
+
+
+def test_artifacts_without_anything_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(read_known, "__defaults__", (tmp_path / "none.json",))
+    assert _of("b1") == []
+    shown = CliRunner(env={"COLUMNS": "250"}).invoke(list_models, ["b1", "--artifacts"]).stdout
+    assert "not measured" in shown
+
+
+def _of(model: str) -> list[Entry | Refusal]:
+    return [one for one in read_known().values() if one.wanted.model == model]

@@ -12,13 +12,14 @@ from evit_deploy.benchmarks.zoo.entries import (
     COUNTED_ON,
     PRECISIONS,
     Entry,
+    Known,
     Refusal,
     Wanted,
     entry_from_dict,
     wanted_of,
     worst_db,
 )
-from evit_deploy.benchmarks.zoo.text import NOT_COUNTED, NOT_MEASURED, Known, markdown
+from evit_deploy.benchmarks.zoo.text import NOT_COUNTED, NOT_MEASURED, markdown
 from evit_deploy.models.zoo import MODELS, find_model
 
 WANTED = Wanted("b0", "onnx", "fp32", 224, 224)
