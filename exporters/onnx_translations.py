@@ -8,15 +8,13 @@ with any other operator, say of a user's own model, is decomposed as torch does 
 
 from __future__ import annotations
 
-import copy
 import math
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import torch
-
-if TYPE_CHECKING:
-    from torch.export import ExportedProgram
+from torch.export import ExportedProgram
 
 _ATEN = torch.ops.aten
 
@@ -52,14 +50,26 @@ _WHOLE: frozenset[Any] = frozenset(
 )
 
 
-def as_translatable(program: ExportedProgram) -> ExportedProgram:
-    """`program`; one of which each operator has a translation says that it is decomposed already."""
-    calls = {node.target for node in program.graph.nodes if node.op == "call_function"}
-    if not calls <= _WHOLE | TRANSLATIONS.keys():
-        return program
-    as_it_is = copy.copy(program)
-    as_it_is.run_decompositions = lambda *_: as_it_is
-    return as_it_is
+@contextmanager
+def decomposed_if_need_be() -> Iterator[None]:
+    """Within, a program of which each operator has a translation is taken for decomposed."""
+    decompose = ExportedProgram.run_decompositions
+
+    def unless_translatable(
+        program: ExportedProgram, table: Mapping[Any, Any] | None = None, **options: Any
+    ) -> ExportedProgram:
+        calls = {node.target for node in program.graph.nodes if node.op == "call_function"}
+        # The table has what this version of the exporter has no translation of.
+        if calls <= _WHOLE | TRANSLATIONS.keys() and calls.isdisjoint(table or {}):
+            return program
+        decomposed: ExportedProgram = decompose(program, table, **options)
+        return decomposed
+
+    ExportedProgram.run_decompositions = unless_translatable  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        ExportedProgram.run_decompositions = decompose  # type: ignore[method-assign]
 
 
 def _flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:

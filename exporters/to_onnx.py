@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from evit_deploy.exporters.onnx_simplify import simplified
-from evit_deploy.exporters.onnx_translations import TRANSLATIONS, as_translatable
+from evit_deploy.exporters.onnx_translations import TRANSLATIONS, decomposed_if_need_be
 from evit_deploy.exporters.quiet import conversion
 
 if TYPE_CHECKING:
@@ -59,18 +59,19 @@ def onnx_from_torch(
 def _exported(module: nn.Module, example: Tensor, output_name: str, dynamic_batch: bool) -> onnx.ModelProto:
     # A batch of 1 would be taken for a constant.
     inputs = torch.cat([example, example]) if dynamic_batch else example
-    shapes = ({0: torch.export.Dim("batch", min=1)},) if dynamic_batch else None
-    program = torch.onnx.export(
-        as_translatable(torch.export.export(module, (inputs,), dynamic_shapes=shapes)),
-        dynamo=True,
-        opset_version=opset_for(module),
-        input_names=["image"],
-        output_names=[output_name],
-        dynamic_shapes=shapes,  # which the names of open dimensions are taken from
-        custom_translation_table=TRANSLATIONS,
-        optimize=False,
-        verbose=False,
-    )
+    with decomposed_if_need_be():
+        program = torch.onnx.export(
+            module,
+            (inputs,),
+            dynamo=True,
+            opset_version=opset_for(module),
+            input_names=["image"],
+            output_names=[output_name],
+            dynamic_shapes=({0: torch.export.Dim("batch", min=1)},) if dynamic_batch else None,
+            custom_translation_table=TRANSLATIONS,
+            optimize=False,
+            verbose=False,
+        )
     if program is None:  # only where a file was to be written
         raise RuntimeError("the exporter returned no program")
     fold_constants(program.model)

@@ -40,6 +40,10 @@ def list_models(
     """
     from evit_deploy.cli.export import require_export_packages
 
+    if peers and artifacts:
+        raise UserError(
+            "--artifacts shows what docs/zoo.md has of our models; --peers are in docs/papers.md", Exit.USAGE
+        )
     require_export_packages()
     from evit_deploy.benchmarks.zoo.entries import read_known
     from evit_deploy.models.zoo import MODELS, PEERS
@@ -50,7 +54,7 @@ def list_models(
         click.echo(json.dumps([model_row(spec, known) for spec in chosen], indent=2))
         return
     _print(chosen)
-    if artifacts and not peers:
+    if artifacts:
         _print_artifacts(chosen)
 
 

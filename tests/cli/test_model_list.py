@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from evit_deploy.benchmarks.zoo.entries import Entry, Refusal, read_known
+from evit_deploy.artifact import FORMAT_SUFFIXES, to_json
+from evit_deploy.benchmarks.zoo.entries import Entry, Refusal, Wanted, read_known
 from evit_deploy.cli.model_list import chosen_models, list_models, model_row
 from evit_deploy.errors import Exit, UserError
 from evit_deploy.models.families import SOURCES, family_of
 from evit_deploy.models.zoo import MODELS, PEERS, find_model
+
+COUNTS = {"cortex-a53": 329_000_000, "cortex-a76": 208_900_000}
 
 
 def listed(*arguments: str) -> list[str]:
@@ -73,34 +77,46 @@ def test_every_model_has_a_family_with_a_source() -> None:
     assert family_of(find_model("seg-b0-cityscapes")) == "efficientvit"
 
 
-def test_artifacts_are_what_was_measured() -> None:
-    known = {(one.wanted.format, one.wanted.precision): one for one in _of("edgenext-xx-small")}
-    fp32, int8 = known["tflite", "fp32"], known["tflite", "int8"]
-    assert isinstance(fp32, Entry) and isinstance(int8, Refusal)
+def test_artifacts_are_what_was_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    fp32 = Entry(Wanted("b1", "tflite", "fp32", 224, 224), "0" * 64, 36_700_000, 118.6, COUNTS, "2026-11-27")
+    refused = [Refusal(Wanted("b1", f, "int8", 224, 224), "as asked", "2026-11-27") for f in FORMAT_SUFFIXES]
+    other = replace(fp32, wanted=Wanted("b2", "tflite", "fp32", 224, 224))
+    file = tmp_path / "measured.json"
+    file.write_bytes(to_json([one.as_dict() for one in (fp32, other, *refused)]))
+    monkeypatch.setattr(read_known, "__defaults__", (file,))
 
-    done = CliRunner().invoke(list_models, ["edgenext-xx-small", "--json"], catch_exceptions=False)
-    rows = {(row["format"], row["precision"]): row for row in json.loads(done.stdout)[0]["artifacts"]}
-    assert rows.keys() == known.keys()
-    assert rows["tflite", "fp32"]["instructions"] == fp32.instructions
-    assert rows["tflite", "fp32"]["command"] == "evit-export edgenext-xx-small -f tflite -r 256x256"
-    assert rows["tflite", "int8"]["refused"] == int8.refused
+    done = CliRunner().invoke(list_models, ["efficientvit-b1", "--json"], catch_exceptions=False)
+    first, *others = json.loads(done.stdout)[0]["artifacts"]
+    assert first == {
+        **{"model": "b1", "format": "tflite", "precision": "fp32", "height": 224, "width": 224},
+        "command": "evit-export b1 -f tflite -r 224x224",
+        **{"sha256": "0" * 64, "size_bytes": 36_700_000, "worst_db": 118.6, "instructions": COUNTS},
+        "day": "2026-11-27",
+    }
+    assert [(one["format"], one["refused"]) for one in others] == [(f, "as asked") for f in FORMAT_SUFFIXES]
 
-    shown = CliRunner(env={"COLUMNS": "250"}).invoke(
-        list_models, ["edgenext-xx-small", "--artifacts"], catch_exceptions=False
-    )
-    text = shown.stdout
-    assert f"{fp32.instructions['cortex-a76'] / 1e6:.1f}" in text
-    assert f"{fp32.worst_db:.1f}" in text
-    assert f"refused: edgenext-xx-small, int8, onnx and tflite: {int8.refused}" in text
-    assert "not measured" not in text
+    text = _table("efficientvit-b1")
+    assert ["tflite", "fp32", "36.7", "118.6", "329.0", "208.9"] in [cells[3:9] for cells in _rows(text)]
+    assert "refused: b1, int8, onnx and tflite: as asked" in text
 
 
 def test_artifacts_without_anything_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(read_known, "__defaults__", (tmp_path / "none.json",))
-    assert _of("b1") == []
-    shown = CliRunner(env={"COLUMNS": "250"}).invoke(list_models, ["b1", "--artifacts"]).stdout
-    assert "not measured" in shown
+    assert "not measured" in _table("b1")
 
 
-def _of(model: str) -> list[Entry | Refusal]:
-    return [one for one in read_known().values() if one.wanted.model == model]
+def test_peers_have_no_artifacts() -> None:
+    with pytest.raises(UserError, match="--peers are in docs/papers") as caught:
+        CliRunner().invoke(
+            list_models, ["--peers", "--artifacts"], catch_exceptions=False, standalone_mode=False
+        )
+    assert caught.value.code == Exit.USAGE
+
+
+def _table(*patterns: str) -> str:
+    runner = CliRunner(env={"COLUMNS": "250"})
+    return runner.invoke(list_models, [*patterns, "--artifacts"], catch_exceptions=False).stdout
+
+
+def _rows(table: str) -> list[list[str]]:
+    return [[cell.strip() for cell in line.split("│")] for line in table.splitlines()]

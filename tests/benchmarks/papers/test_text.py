@@ -56,6 +56,20 @@ def test_one_side_at_its_own_size() -> None:
     assert full[2:6] == ["512x512 and 1024x1024, extrapolated by MACs", "100.0", "2000.0", "20.00"]
 
 
+def test_only_sizes_that_both_are_counted_at_are_compared() -> None:
+    ours = Side("sam-l0", OURS, (512, 512), ((256, 256), (512, 512)))
+    theirs = Side("segnext-t", PLAIN, (1024, 1024), ((256, 256),))
+    small, published = ours.graphs("onnx")
+    (other,) = theirs.graphs("onnx")
+    millions = ((small, 50), (published, 210), (other, 400))
+    counts = dict(counted(graph, number * 1_000_000, 2e9) for graph, number in millions)
+    pair = Comparison(ours, theirs, None, "so they say")
+    macs = {"segnext-t": 40e9, "sam-l0": 2e9}
+    same, full = rows_of(markdown([pair], counts, macs, "qemu:cortex-a76"))
+    assert same[2:6] == ["256x256", "50.0", "400.0", "8.00"]
+    assert full[2:6] == ["512x512 and 1024x1024, extrapolated by MACs", "210.0", "8000.0", "38.10"]
+
+
 def test_nothing_counted_says_so() -> None:
     text = markdown([PAIR], {}, FULL_MACS, "qemu:cortex-a76")
     assert all(row[3:6] == [NOT_MEASURED, NOT_MEASURED, "-"] for row in rows_of(text))
@@ -67,7 +81,9 @@ def test_every_comparison_is_of_models_that_there_are() -> None:
         assert find_model(comparison.ours.model).name not in theirs
         assert find_model(comparison.theirs.model).name in theirs
         assert (comparison.ours.kind, comparison.theirs.kind) == (OURS, PLAIN)
-        assert len(comparison.ours.graphs("onnx")) == len(comparison.theirs.graphs("onnx"))
+        if comparison.ours.counted_at or comparison.theirs.counted_at:
+            mine, other = (sizes_of(side) for side in (comparison.ours, comparison.theirs))
+            assert mine & other
 
 
 def test_graphs_are_counted_once_and_small_ones_first() -> None:
@@ -75,3 +91,7 @@ def test_graphs_are_counted_once_and_small_ones_first() -> None:
     assert len(graphs) == len(set(graphs))
     pixels = [graph.height * graph.width for graph in graphs]
     assert pixels == sorted(pixels)
+
+
+def sizes_of(side: Side) -> set[tuple[int, int]]:
+    return {(graph.height, graph.width) for graph in side.graphs("onnx")}
