@@ -97,7 +97,7 @@ COMPARISONS: tuple[Comparison, ...] = (
         _ours("sr-w075-x2", 128), _theirs("restormer", 128), 6.4, "up to 6.4 times faster on an A100 GPU"
     ),
     Comparison(
-        Side("sam-l0", OURS, (512, 512), ((256, 256), (512, 512))),
+        _ours("sam-l0", 512),
         Side("sam-vit-b", PLAIN, (1024, 1024), ((256, 256),)),
         None,
         "XL1 has 48.9 times the throughput of ViT-H on an A100 GPU",
