@@ -52,7 +52,10 @@ _WHOLE: frozenset[Any] = frozenset(
 
 @contextmanager
 def decomposed_if_need_be() -> Iterator[None]:
-    """Within, a program of which each operator has a translation is taken for decomposed."""
+    """Within, a program of which each operator has a translation is taken for decomposed.
+
+    torch's exporter has no option for that, so the method that it calls is another one for so long.
+    """
     decompose = ExportedProgram.run_decompositions
 
     def unless_translatable(

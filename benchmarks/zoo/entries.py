@@ -96,9 +96,9 @@ Known = Mapping[Wanted, Entry | Refusal]
 MEASURED = Path(__file__).with_name("measured.json")
 
 
-def read_known(file: Path = MEASURED) -> dict[Wanted, Entry | Refusal]:
-    """What has been measured; nothing where there is no such file."""
-    values = json.loads(file.read_bytes()) if file.is_file() else []
+def read_known() -> dict[Wanted, Entry | Refusal]:
+    """What `MEASURED` has; nothing where there is no such file."""
+    values = json.loads(MEASURED.read_bytes()) if MEASURED.is_file() else []
     return {entry.wanted: entry for entry in map(entry_from_dict, values)}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,7 +13,7 @@ from evit_deploy.cli.common import stdout_console
 from evit_deploy.errors import Exit, UserError
 
 if TYPE_CHECKING:
-    from evit_deploy.benchmarks.zoo.entries import Entry, Refusal
+    from evit_deploy.benchmarks.zoo.entries import Entry, Known, Refusal
     from evit_deploy.models.zoo import ModelSpec
 
 MEASURES = {"classification": "top-1", "segmentation": "mIoU", "image-embedding": "COCO mAP"}
@@ -50,12 +50,12 @@ def list_models(
 
     chosen = chosen_models(PEERS if peers else MODELS, patterns, task, family)
     if as_json:
-        known = list(read_known().values())
+        known = read_known().values()
         click.echo(json.dumps([model_row(spec, known) for spec in chosen], indent=2))
         return
     _print(chosen)
     if artifacts:
-        _print_artifacts(chosen)
+        _print_artifacts(chosen, read_known())
 
 
 def chosen_models(
@@ -82,7 +82,7 @@ def chosen_models(
     return chosen
 
 
-def model_row(spec: ModelSpec, known: Sequence[Entry | Refusal] = ()) -> dict[str, Any]:
+def model_row(spec: ModelSpec, known: Collection[Entry | Refusal] = ()) -> dict[str, Any]:
     """What is known of a model and of its exports, for machines."""
     from evit_deploy.models.families import family_of, source_of
 
@@ -138,13 +138,11 @@ def _print(models: Sequence[ModelSpec]) -> None:
     stdout_console().print(table)
 
 
-def _print_artifacts(models: Sequence[ModelSpec]) -> None:
+def _print_artifacts(models: Sequence[ModelSpec], known: Known) -> None:
     from rich.table import Table
 
-    from evit_deploy.benchmarks.zoo.entries import read_known
     from evit_deploy.benchmarks.zoo.text import ARTIFACT_HEAD, artifact_rows, refusals
 
-    known = read_known()
     table = Table(
         title="Artifacts (random weights; instructions in millions, emulated)", title_justify="left"
     )

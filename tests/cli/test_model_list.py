@@ -10,7 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from evit_deploy.artifact import FORMAT_SUFFIXES, to_json
-from evit_deploy.benchmarks.zoo.entries import Entry, Refusal, Wanted, read_known
+from evit_deploy.benchmarks.zoo import entries
+from evit_deploy.benchmarks.zoo.entries import Entry, Refusal, Wanted
 from evit_deploy.cli.model_list import chosen_models, list_models, model_row
 from evit_deploy.errors import Exit, UserError
 from evit_deploy.models.families import SOURCES, family_of
@@ -83,7 +84,7 @@ def test_artifacts_are_what_was_measured(monkeypatch: pytest.MonkeyPatch, tmp_pa
     other = replace(fp32, wanted=Wanted("b2", "tflite", "fp32", 224, 224))
     file = tmp_path / "measured.json"
     file.write_bytes(to_json([one.as_dict() for one in (fp32, other, *refused)]))
-    monkeypatch.setattr(read_known, "__defaults__", (file,))
+    monkeypatch.setattr(entries, "MEASURED", file)
 
     done = CliRunner().invoke(list_models, ["efficientvit-b1", "--json"], catch_exceptions=False)
     first, *others = json.loads(done.stdout)[0]["artifacts"]
@@ -101,7 +102,7 @@ def test_artifacts_are_what_was_measured(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 
 def test_artifacts_without_anything_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(read_known, "__defaults__", (tmp_path / "none.json",))
+    monkeypatch.setattr(entries, "MEASURED", tmp_path / "none.json")
     assert "not measured" in _table("b1")
 
 

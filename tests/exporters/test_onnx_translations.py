@@ -61,7 +61,7 @@ def shapes_of(model: onnx.ModelProto) -> list[list[int | str]]:
 
 
 def decompositions_of(monkeypatch: pytest.MonkeyPatch) -> list[ExportedProgram]:
-    """The programs that are decomposed from now on."""
+    """The programs that are decomposed from now on, by torch's own method, which is only watched."""
     programs = []
     decompose = ExportedProgram.run_decompositions
 
@@ -98,6 +98,7 @@ def test_the_nodes_are_those_of_the_decomposed_program(
     programs = decompositions_of(monkeypatch)
     ours = onnx_from_torch(module, example, output_name="classes", dynamic_batch=dynamic)
     assert len(programs) == (0 if whole else 1)
+    # The control: as torch's exporter does it when nobody interferes.
     monkeypatch.setattr(to_onnx, "decomposed_if_need_be", nullcontext)
     monkeypatch.setattr(to_onnx, "TRANSLATIONS", {})
     decomposed = onnx_from_torch(module, example, output_name="classes", dynamic_batch=dynamic)

@@ -81,6 +81,7 @@ def test_every_comparison_is_of_models_that_there_are() -> None:
         assert find_model(comparison.ours.model).name not in theirs
         assert find_model(comparison.theirs.model).name in theirs
         assert (comparison.ours.kind, comparison.theirs.kind) == (OURS, PLAIN)
+        assert len(comparison.ours.graphs("onnx")) == len(comparison.theirs.graphs("onnx"))
         if comparison.ours.counted_at:
             mine, other = (sizes_of(side) for side in (comparison.ours, comparison.theirs))
             assert mine & other
